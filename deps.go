@@ -1,0 +1,40 @@
+//go:build deps
+
+// Package deps keeps the agreed dependencies in go.mod while the tree is being built.
+package deps
+
+import (
+	_ "cel.dev/cel-go/cel"
+	_ "github.com/alecthomas/kong"
+	_ "github.com/alexedwards/scs/v2"
+	_ "github.com/danielgtaylor/huma/v2"
+	_ "github.com/danielgtaylor/huma/v2/adapters/humagin"
+	_ "github.com/failsafe-go/failsafe-go"
+	_ "github.com/failsafe-go/failsafe-go/bulkhead"
+	_ "github.com/failsafe-go/failsafe-go/hedgepolicy"
+	_ "github.com/getkin/kin-openapi/openapi3"
+	_ "github.com/gin-gonic/gin"
+	_ "github.com/google/go-cmp/cmp"
+	_ "github.com/google/uuid"
+	_ "github.com/nyaruka/phonenumbers"
+	_ "github.com/pressly/goose/v3"
+	_ "github.com/prometheus/client_golang/prometheus/promhttp"
+	_ "github.com/shopspring/decimal"
+	_ "github.com/sony/gobreaker/v2"
+	_ "github.com/stretchr/testify/require"
+	_ "github.com/tink-crypto/tink-go/v2/aead"
+	_ "github.com/tink-crypto/tink-go/v2/mac"
+	_ "go.temporal.io/sdk/client"
+	_ "go.temporal.io/sdk/testsuite"
+	_ "go.temporal.io/sdk/worker"
+	_ "go.temporal.io/sdk/workflow"
+	_ "go.uber.org/goleak"
+	_ "golang.org/x/crypto/argon2"
+	_ "golang.org/x/sync/errgroup"
+	_ "golang.org/x/time/rate"
+	_ "gorm.io/driver/postgres"
+	_ "gorm.io/driver/sqlite"
+	_ "gorm.io/gorm"
+	_ "modernc.org/sqlite"
+	_ "pgregory.net/rapid"
+)
