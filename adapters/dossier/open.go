@@ -1,0 +1,142 @@
+package dossier
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+	"time"
+
+	"loan310/scoring/evidence"
+)
+
+// Dossier is a dossier directory in memory. It implements Book and is safe
+// for concurrent reading.
+type Dossier struct {
+	merchants    []Merchant
+	applications []Application
+	outcomes     []Outcome
+	orders       map[string][]evidence.Order
+	waybills     map[string][]evidence.Waybill
+	transactions map[string][]evidence.Transaction
+	bills        map[string][]evidence.UtilityBill
+	bureau       map[string]evidence.BureauReport
+	registry     map[string]evidence.RegistryRecord
+	asOf         time.Time
+}
+
+var _ Book = (*Dossier)(nil)
+
+// Open reads a dossier into memory, grouped by merchant. The first broken rule
+// ends it with a *RowError naming file, line and column (Validate lists them
+// all).
+func Open(dir string) (*Dossier, error) {
+	d := &Dossier{
+		orders: map[string][]evidence.Order{}, waybills: map[string][]evidence.Waybill{},
+		transactions: map[string][]evidence.Transaction{}, bills: map[string][]evidence.UtilityBill{},
+		bureau: map[string]evidence.BureauReport{}, registry: map[string]evidence.RegistryRecord{},
+	}
+	l := &loader{dir: dir, register: newRegister(), report: func(bad *RowError) error { return bad }}
+	if err := d.fill(context.Background(), l); err != nil {
+		return nil, fmt.Errorf("open dossier %s: %w", dir, err)
+	}
+	d.arrange()
+	return d, nil
+}
+
+func (d *Dossier) fill(ctx context.Context, l *loader) error {
+	steps := []func() error{
+		func() error {
+			return load(ctx, l, merchantSchema(), func(row *Merchant) { d.merchants = append(d.merchants, *row) })
+		},
+		func() error {
+			return load(ctx, l, applicationSchema(), func(row *Application) { d.applications = append(d.applications, *row) })
+		},
+		func() error { return load(ctx, l, orderSchema(), gather(d.orders)) },
+		func() error { return load(ctx, l, waybillSchema(), gather(d.waybills)) },
+		func() error { return load(ctx, l, transactionSchema(), gather(d.transactions)) },
+		func() error { return load(ctx, l, billSchema(), gather(d.bills)) },
+		func() error {
+			return load(ctx, l, bureauSchema(), func(row *owned[evidence.BureauReport]) { d.bureau[row.merchant] = row.row })
+		},
+		func() error {
+			return load(ctx, l, registrySchema(), func(row *evidence.RegistryRecord) { d.registry[row.LicenceNumber] = *row })
+		},
+		func() error {
+			return load(ctx, l, outcomeSchema(), func(row *Outcome) { d.outcomes = append(d.outcomes, *row) })
+		},
+	}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func gather[R any](into map[string][]R) func(*owned[R]) {
+	return func(row *owned[R]) { into[row.merchant] = append(into[row.merchant], row.row) }
+}
+
+// arrange sorts each merchant's rows by time, keeping the file's order among
+// rows of one moment, and finds the newest application.
+func (d *Dossier) arrange() {
+	for _, rows := range d.orders {
+		slices.SortStableFunc(rows, func(a, b evidence.Order) int { return a.CreatedAt.Compare(b.CreatedAt) })
+	}
+	for _, rows := range d.transactions {
+		slices.SortStableFunc(rows, func(a, b evidence.Transaction) int { return a.BookedAt.Compare(b.BookedAt) })
+	}
+	for _, rows := range d.bills {
+		slices.SortStableFunc(rows, func(a, b evidence.UtilityBill) int { return a.PeriodStart.Compare(b.PeriodStart) })
+	}
+	for _, application := range d.applications {
+		if application.AppliedAt.After(d.asOf) {
+			d.asOf = application.AppliedAt
+		}
+	}
+}
+
+// Merchants lists the merchants as the file does.
+func (d *Dossier) Merchants() []Merchant { return slices.Clone(d.merchants) }
+
+// Applications lists the applications as the file does.
+func (d *Dossier) Applications() []Application { return slices.Clone(d.applications) }
+
+// Outcomes lists the outcomes as the file does.
+func (d *Dossier) Outcomes() []Outcome { return slices.Clone(d.outcomes) }
+
+// Orders walks a merchant's orders by time of creation.
+func (d *Dossier) Orders(merchantID string) iter.Seq2[*evidence.Order, error] {
+	return evidence.Slice(d.orders[merchantID])
+}
+
+// Waybills walks a merchant's waybills as the file does.
+func (d *Dossier) Waybills(merchantID string) iter.Seq2[*evidence.Waybill, error] {
+	return evidence.Slice(d.waybills[merchantID])
+}
+
+// Transactions walks a merchant's bank rows by time of booking.
+func (d *Dossier) Transactions(merchantID string) iter.Seq2[*evidence.Transaction, error] {
+	return evidence.Slice(d.transactions[merchantID])
+}
+
+// Bills walks a merchant's utility bills by start of period.
+func (d *Dossier) Bills(merchantID string) iter.Seq2[*evidence.UtilityBill, error] {
+	return evidence.Slice(d.bills[merchantID])
+}
+
+// Bureau gives a merchant's credit report.
+func (d *Dossier) Bureau(merchantID string) (evidence.BureauReport, bool) {
+	report, ok := d.bureau[merchantID]
+	return report, ok
+}
+
+// Registry gives the registry's record of a licence.
+func (d *Dossier) Registry(licence string) (evidence.RegistryRecord, bool) {
+	record, ok := d.registry[licence]
+	return record, ok
+}
+
+// AsOf is the latest application time; zero when there is no application.
+func (d *Dossier) AsOf() time.Time { return d.asOf }
