@@ -55,9 +55,13 @@ func run(args []string, lookupEnv func(string) (string, bool), stdin io.Reader, 
 // serve runs the server until ctx ends. A stop asked for while starting is a clean stop too.
 func serve(ctx context.Context, opts options, stdout io.Writer) error {
 	level := zap.NewAtomicLevelAt(opts.LogLevel)
+	if opts.LogLevel == zapcore.WarnLevel {
+		// A healthy start warns of what this command leaves out on purpose, such as the HTTP API.
+		level.SetLevel(zapcore.ErrorLevel)
+	}
 	logger := newLogger(level)
 	if !opts.IP.IsLoopback() {
-		logger.Warn("Temporal has no authentication: anyone who reaches this address controls every workflow")
+		logger.Error("Temporal has no authentication: anyone who reaches this address controls every workflow")
 	}
 
 	startCtx, cancel := context.WithTimeout(ctx, startTimeout)
@@ -70,6 +74,7 @@ func serve(ctx context.Context, opts options, stdout io.Writer) error {
 		return err
 	}
 	fmt.Fprintln(stdout, server.readyLine())
+	level.SetLevel(opts.LogLevel)
 
 	<-ctx.Done()
 	// Connections that break because we are leaving are no news.

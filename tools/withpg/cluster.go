@@ -91,6 +91,8 @@ func (c *cluster) startServer(ctx context.Context, bin string, credential *sysca
 		"-c", "synchronous_commit=off",
 		"-c", "full_page_writes=off",
 		"-c", "timezone=UTC",
+		// Parallel queries want more of /dev/shm than small containers have.
+		"-c", "max_parallel_workers_per_gather=0",
 	)
 	cmd.SysProcAttr = attributes(credential)
 	cmd.Dir = c.dir
