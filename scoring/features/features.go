@@ -1,0 +1,87 @@
+// Package features turns evidence into numbers a scorecard and a rule can
+// read: integers in documented units, each known, stale or missing. The one
+// rule: a value that is not known is missing, never zero.
+package features
+
+import (
+	"loan310/scoring/evidence"
+	"loan310/scoring/verdict"
+)
+
+// Def documents one feature.
+type Def struct {
+	Name   string // ends in its unit where it has one: _fen, _bps, _days, _hours, _wh
+	Unit   string
+	Window string // what the value looks back on, from the moment of decision
+	Source string // an evidence source, "crosscheck" (marketplace held against logistics) or "own"
+	About  string
+	// Missing is when the value is missing although its source was read;
+	// empty = never. With a source that is empty, down or withheld every
+	// feature of it is missing.
+	Missing string
+}
+
+// Sources of features that are no evidence source.
+const (
+	FromCrosscheck = "crosscheck" // stale when marketplace or logistics is
+	FromOwn        = "own"        // our own books: never stale
+)
+
+// Index gives the place of a feature in a vector.
+func Index(name string) (ID, bool) {
+	for id := range table {
+		if table[id].Name == name {
+			return ID(id), true
+		}
+	}
+	return 0, false
+}
+
+// Name gives a feature's name.
+func (id ID) Name() string { return table[id].Name }
+
+// Vector holds every feature once, in the order of All.
+type Vector []verdict.FeatureValue
+
+// newVector gives a vector of which nothing is known.
+func newVector() Vector {
+	vector := make(Vector, Count)
+	for id := range vector {
+		vector[id] = verdict.FeatureValue{Name: table[id].Name, State: verdict.FeatureMissing}
+	}
+	return vector
+}
+
+// Get gives a feature's value and whether it has one (known or stale).
+func (v Vector) Get(id ID) (int64, bool) {
+	return v[id].Value, v[id].State != verdict.FeatureMissing
+}
+
+// writer fills the features of one source in that source's state.
+type writer struct {
+	vector Vector
+	state  verdict.FeatureState
+}
+
+func (w writer) set(id ID, value int64) {
+	w.vector[id].Value, w.vector[id].State = value, w.state
+}
+
+// setIf sets a value that is only known under a condition.
+func (w writer) setIf(known bool, id ID, value int64) {
+	if known {
+		w.set(id, value)
+	}
+}
+
+// stateOf translates a source's state: read and fresh, read and stale, or not.
+func stateOf(state evidence.State) verdict.FeatureState {
+	switch state {
+	case evidence.Known:
+		return verdict.FeatureKnown
+	case evidence.Stale:
+		return verdict.FeatureStale
+	default:
+		return verdict.FeatureMissing
+	}
+}
