@@ -1,0 +1,114 @@
+package underwriting
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+
+	"loan310/app/fault"
+	"loan310/scoring/evidence"
+)
+
+// SpotChecks is the evidence of single waybills asked from their carrier. It
+// is no source of its own: its rows replace those of the logistics history.
+const SpotChecks evidence.Source = "logistics_spot"
+
+// bundle opens stored evidence as of the snapshot's moment.
+func (s *Service) bundle(ctx context.Context, snapshot Snapshot) (evidence.Bundle, error) {
+	metas := make(map[evidence.Source]evidence.Meta, len(snapshot.Evidence))
+	for _, meta := range snapshot.Evidence {
+		metas[meta.Source] = meta
+	}
+	spots := map[string]evidence.Waybill{}
+	for row, err := range rows[evidence.Waybill](ctx, s.deps.Evidence, metas[SpotChecks]) {
+		if err != nil {
+			return evidence.Bundle{}, err
+		}
+		spots[row.No] = *row
+	}
+	delete(metas, SpotChecks)
+	bureau, err := single[evidence.BureauReport](ctx, s.deps.Evidence, metas[evidence.Bureau])
+	if err != nil {
+		return evidence.Bundle{}, err
+	}
+	registry, err := single[evidence.RegistryRecord](ctx, s.deps.Evidence, metas[evidence.Registry])
+	if err != nil {
+		return evidence.Bundle{}, err
+	}
+	return evidence.Bundle{
+		AsOf: snapshot.AsOf, Meta: metas,
+		Orders:       rows[evidence.Order](ctx, s.deps.Evidence, metas[evidence.Marketplace]),
+		Waybills:     corrected(rows[evidence.Waybill](ctx, s.deps.Evidence, metas[evidence.Logistics]), spots),
+		Transactions: rows[evidence.Transaction](ctx, s.deps.Evidence, metas[evidence.Bank]),
+		Bills:        rows[evidence.UtilityBill](ctx, s.deps.Evidence, metas[evidence.Utility]),
+		Bureau:       bureau, Registry: registry,
+	}, nil
+}
+
+// corrected puts the carrier's own word in place of the history's where a
+// waybill was spot-checked.
+func corrected(history iter.Seq2[*evidence.Waybill, error], spots map[string]evidence.Waybill) iter.Seq2[*evidence.Waybill, error] {
+	if len(spots) == 0 {
+		return history
+	}
+	return func(yield func(*evidence.Waybill, error) bool) {
+		for row, err := range history {
+			if err == nil {
+				if spot, ok := spots[row.No]; ok {
+					row.Status, row.PickedUpAt, row.SignedAt, row.Scans = spot.Status, spot.PickedUpAt, spot.SignedAt, spot.Scans
+				}
+			}
+			if !yield(row, err) {
+				return
+			}
+		}
+	}
+}
+
+// rows reads one evidence row by row; the pointer is valid for one step.
+func rows[T any](ctx context.Context, store EvidenceStore, meta evidence.Meta) iter.Seq2[*T, error] {
+	return func(yield func(*T, error) bool) {
+		if meta.Ref == "" {
+			return
+		}
+		body, err := store.Open(ctx, meta.Ref)
+		if err != nil {
+			yield(nil, fmt.Errorf("open evidence %s: %w", meta.Ref, err))
+			return
+		}
+		defer func() { _ = body.Close() }()
+		decoder := json.NewDecoder(bufio.NewReaderSize(body, 64<<10))
+		for {
+			var row T
+			err := decoder.Decode(&row)
+			if errors.Is(err, io.EOF) {
+				return
+			}
+			if err != nil {
+				yield(nil, fmt.Errorf("read evidence %s: %w", meta.Ref, err))
+				return
+			}
+			if !yield(&row, nil) {
+				return
+			}
+		}
+	}
+}
+
+// single reads an evidence of one row; nil when there is none.
+func single[T any](ctx context.Context, store EvidenceStore, meta evidence.Meta) (*T, error) {
+	for row, err := range rows[T](ctx, store, meta) {
+		if err != nil {
+			return nil, err
+		}
+		return row, nil
+	}
+	if meta.Ref != "" && meta.State == evidence.Known {
+		return nil, fault.New(fault.Internal, fault.CodeInternal, "evidence %s is empty", meta.Ref)
+	}
+	return nil, nil //nolint:nilnil // no row is a state of its own: the source has nothing
+}

@@ -1,0 +1,157 @@
+package underwriting
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"loan310/app/fault"
+	"loan310/scoring/evidence"
+)
+
+// Window is how far back rows are read; a year and a month, so that a month
+// can be held against the same one a year before.
+const Window = 400 * 24 * time.Hour
+
+// Gather reads every source the merchant consented to, in parallel, each
+// within its own budget and all of them early enough to decide in time. What
+// was read before for this application is kept, so that Gather can be
+// repeated after a crash or while an application is deferred. A source that
+// cannot be read is Down, which is an answer, not an error.
+func (s *Service) Gather(ctx context.Context, applicationID string) ([]evidence.Meta, error) {
+	application, err := s.deps.Store.Application(ctx, applicationID)
+	if err != nil {
+		return nil, err
+	}
+	standing, err := s.deps.Store.Standing(ctx, application.MerchantID, applicationID)
+	if err != nil {
+		return nil, err
+	}
+	had, err := s.deps.Evidence.Latest(ctx, applicationID)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.gatherBudget(application))
+	defer cancel()
+	until := application.SubmittedAt
+	query := Query{
+		ApplicationID: applicationID, MerchantID: application.MerchantID, LicenceNumber: standing.LicenceNumber,
+		LegalRep: standing.LegalRep, Identity: standing.Identity, AccountNumber: standing.AccountNumber,
+		Since: until.Add(-Window), Until: until,
+	}
+	metas := make([]evidence.Meta, len(evidence.Sources))
+	var group sync.WaitGroup
+	for i, source := range evidence.Sources {
+		if kept := latest(had, source); kept.Ref != "" || kept.State == evidence.Empty {
+			metas[i] = kept
+			continue
+		}
+		if !slices.Contains(standing.Consents, source) {
+			metas[i] = evidence.Meta{Source: source, State: evidence.Withheld}
+			continue
+		}
+		group.Go(func() { metas[i] = s.gatherOne(ctx, source, query) })
+	}
+	group.Wait()
+	return metas, nil
+}
+
+// gatherBudget is what is left before the decision must be made; a deferred
+// application, decided once already, gets a fresh budget.
+func (s *Service) gatherBudget(application Application) time.Duration {
+	if !application.DecidedAt.IsZero() {
+		return Within / 2
+	}
+	left := application.DecideBy.Sub(s.deps.Now()) - s.deps.Budgets.reserve() - s.deps.Budgets.spot()
+	return max(left, time.Second)
+}
+
+func latest(metas []evidence.Meta, source evidence.Source) evidence.Meta {
+	for _, meta := range metas {
+		if meta.Source == source {
+			return meta
+		}
+	}
+	return evidence.Meta{}
+}
+
+func (s *Service) gatherOne(ctx context.Context, source evidence.Source, query Query) evidence.Meta {
+	budget, cancel := context.WithTimeout(ctx, s.deps.Budgets.source(source))
+	defer cancel()
+	s.tell(ctx, Event{ApplicationID: query.ApplicationID, Kind: "source_started", Source: source})
+	meta, err := s.read(budget, source, query)
+	if err != nil {
+		meta = evidence.Meta{Source: source, State: evidence.Down, FetchedAt: s.deps.Now(), Cause: string(fault.CodeOf(err))}
+		if budget.Err() != nil {
+			meta.Cause = "budget_exceeded"
+		}
+		s.deps.Logger.WarnContext(ctx, "source down", "application_id", query.ApplicationID, "source", string(source), "cause", meta.Cause)
+	}
+	s.tell(ctx, Event{ApplicationID: query.ApplicationID, Kind: "source_arrived", Source: source, State: meta.State, Rows: meta.Rows})
+	return meta
+}
+
+// tell publishes progress; the screen is not worth failing a decision for.
+// It has its own short time, since the source's may be over.
+func (s *Service) tell(ctx context.Context, event Event) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	if err := s.publish(ctx, event); err != nil {
+		s.deps.Logger.WarnContext(ctx, "progress not stored", "application_id", event.ApplicationID, "error", err)
+	}
+}
+
+func (s *Service) read(ctx context.Context, source evidence.Source, query Query) (evidence.Meta, error) {
+	switch source {
+	case evidence.Marketplace:
+		return pull(ctx, s, source, query, s.deps.Feeds.Orders)
+	case evidence.Logistics:
+		return pull(ctx, s, source, query, s.deps.Feeds.Waybills)
+	case evidence.Bank:
+		return pull(ctx, s, source, query, s.deps.Feeds.Transactions)
+	case evidence.Utility:
+		return pull(ctx, s, source, query, s.deps.Feeds.Bills)
+	case evidence.Bureau:
+		return pull(ctx, s, source, query, s.deps.Feeds.Bureau)
+	case evidence.Registry:
+		return pull(ctx, s, source, query, s.deps.Feeds.Registry)
+	default:
+		return evidence.Meta{}, fault.New(fault.Internal, fault.CodeInternal, "no feed for source %s", source)
+	}
+}
+
+// pull streams one source into the evidence store as JSON lines; never more
+// than one row is held here.
+func pull[T any](ctx context.Context, s *Service, source evidence.Source, query Query, feed Feed[T]) (evidence.Meta, error) {
+	sink, err := s.deps.Evidence.Begin(ctx, query.ApplicationID, source)
+	if err != nil {
+		return evidence.Meta{}, fmt.Errorf("begin evidence: %w", err)
+	}
+	defer func() { _ = sink.Abort(context.WithoutCancel(ctx)) }()
+	buffered := bufio.NewWriterSize(sink, 64<<10)
+	encoder := json.NewEncoder(buffered)
+	var rows int64
+	fetched, err := feed.Fetch(ctx, query, func(row *T) error {
+		rows++
+		return encoder.Encode(row)
+	})
+	if err != nil {
+		return evidence.Meta{}, err
+	}
+	if err := buffered.Flush(); err != nil {
+		return evidence.Meta{}, fmt.Errorf("write evidence: %w", err)
+	}
+	meta := evidence.Meta{Source: source, State: evidence.Known, Rows: rows, DataAsOf: fetched.DataAsOf, FetchedAt: s.deps.Now()}
+	if !fetched.Found {
+		meta.State = evidence.Empty
+	}
+	meta, err = sink.Commit(ctx, meta)
+	if err != nil {
+		return evidence.Meta{}, fmt.Errorf("commit evidence: %w", err)
+	}
+	return meta, nil
+}
