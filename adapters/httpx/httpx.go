@@ -147,7 +147,7 @@ func (c *Client) Do(ctx context.Context, request Request) (*http.Response, error
 	if response.StatusCode >= 200 && response.StatusCode <= 299 {
 		return response, nil
 	}
-	defer drain(response.Body)
+	defer func() { _ = response.Body.Close() }()
 	text, _ := io.ReadAll(io.LimitReader(response.Body, 8<<10)) // a code is a bonus
 	return nil, StatusFault(c.provider, request.Op, response.StatusCode, text)
 }
@@ -158,7 +158,7 @@ func (c *Client) Bytes(ctx context.Context, request Request) ([]byte, http.Heade
 	if err != nil {
 		return nil, nil, err
 	}
-	defer drain(response.Body)
+	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(response.Body, c.maxBody+1))
 	if err != nil {
 		return nil, nil, c.transportFault(request.Op, err)
@@ -292,10 +292,4 @@ func codeIn(body []byte) fault.Code {
 		return CodeRefused
 	}
 	return fault.Code(answer.Code)
-}
-
-// drain reads what little is left, so that the connection can be used again.
-func drain(body io.ReadCloser) {
-	_, _ = io.CopyN(io.Discard, body, 64<<10)
-	_ = body.Close()
 }

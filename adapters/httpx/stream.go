@@ -52,7 +52,7 @@ func Lines[T any](ctx context.Context, c *Client, request Request, each func(*T)
 	if err != nil {
 		return Answer{}, err
 	}
-	defer drain(response.Body)
+	defer func() { _ = response.Body.Close() }()
 	rows, err := DecodeLines(response.Body, each)
 	switch problem, malformed := errors.AsType[*LineError](err); {
 	case malformed:

@@ -1,0 +1,5 @@
+package sandbox
+
+import "net/http"
+
+func newRail(*core) http.Handler { return notYet() }
