@@ -218,8 +218,8 @@ func writeCase(t *testing.T, module string, number int, c lintCase) string {
 	name := fmt.Sprintf("case%d", number)
 	folder, pkg := path.Join(c.dir, name), name
 	doc := "// Package " + pkg + " is a case.\n"
-	if strings.HasSuffix(c.dir, "/") {
-		folder, pkg, doc = strings.TrimSuffix(c.dir, "/"), strings.TrimSuffix(c.dir, "/"), ""
+	if parent, ok := strings.CutSuffix(c.dir, "/"); ok {
+		folder, pkg, doc = parent, parent, ""
 		if pkg == "app" {
 			pkg = "main"
 		}

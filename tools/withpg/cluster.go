@@ -80,8 +80,8 @@ func (c *cluster) startServer(ctx context.Context, bin string, credential *sysca
 	}
 	defer func() { _ = logs.Close() }()
 
-	// Not bound to ctx: the command gets its time to end before the server does.
-	cmd := exec.Command(filepath.Join(bin, "postgres"), "-D", c.data(),
+	// A signal reaches the command first: it gets its time to end before the server does.
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), filepath.Join(bin, "postgres"), "-D", c.data(),
 		"-c", "listen_addresses=127.0.0.1",
 		"-c", "port="+strconv.Itoa(port),
 		"-c", "unix_socket_directories="+c.dir,

@@ -84,29 +84,19 @@ func withCluster(ctx context.Context, logger *slog.Logger, keep bool, use func(u
 
 // runChild passes a signal on and waits, so that the command can clean up before its database goes.
 func runChild(ctx context.Context, args []string, url string, stdin io.Reader, stdout, stderr io.Writer) (int, error) {
-	cmd := exec.Command(args[0], args[1:]...)
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.Env = append(os.Environ(), urlVariable+"="+url)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, stdout, stderr
-	if err := cmd.Start(); err != nil {
-		return exitFailure, fmt.Errorf("start command: %w", err)
-	}
-	stopped := make(chan struct{})
-	defer close(stopped)
-	go func() {
-		select {
-		case <-ctx.Done():
-			_ = cmd.Process.Signal(syscall.SIGTERM)
-		case <-stopped:
-		}
-	}()
 
-	err := cmd.Wait()
+	err := cmd.Run()
 	var exit *exec.ExitError
 	switch {
-	case err == nil:
+	case errors.As(err, &exit):
+	case err == nil || cmd.ProcessState != nil && cmd.ProcessState.Success():
 		return 0, nil
-	case !errors.As(err, &exit):
-		return exitFailure, fmt.Errorf("wait for command: %w", err)
+	default:
+		return exitFailure, fmt.Errorf("run command: %w", err)
 	}
 	if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 		// The shell's convention for a command ended by a signal.
