@@ -26,8 +26,9 @@ type Merchant struct {
 	Region         string // six-digit division code
 	Industry       string
 	ShopOpenedAt   time.Time
-	// SyntheticFields names the columns filled with made-up values because
-	// the origin of the data has none; generated sets name every column.
+	// SyntheticFields names the columns of this row, and the files, filled
+	// with made-up values because the origin of the data has none; "*" =
+	// everything about this merchant is made up.
 	SyntheticFields []string
 	// Archetype is the known truth in generated sets (the Archetype
 	// constants), "" elsewhere. No score may read it.
@@ -36,6 +37,9 @@ type Merchant struct {
 	// group in generated sets, "" elsewhere.
 	Ring string
 }
+
+// everything marks a merchant of a generated set in SyntheticFields.
+const everything = "*"
 
 // The archetypes of generated sets.
 const (

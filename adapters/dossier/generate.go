@@ -193,7 +193,8 @@ func merchantName(index int) string { return label("M", 6, index+1) }
 type permutation struct{ size, factor, inverse, shift uint64 }
 
 func newPermutation(size, seed uint64) permutation {
-	factor := size/3 | 1
+	// The golden section spreads neighbours far apart.
+	factor := uint64(float64(size)*0.6180339887) | 1
 	modulus := new(big.Int).SetUint64(size)
 	for inverse := new(big.Int); ; factor += 2 {
 		if inverse.ModInverse(new(big.Int).SetUint64(factor), modulus) != nil {

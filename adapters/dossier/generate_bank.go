@@ -1,7 +1,6 @@
 package dossier
 
 import (
-	"math"
 	"time"
 
 	"loan310/app/money"
@@ -38,8 +37,9 @@ func (g *Generated) account(p *profile, visit func(*evidence.Transaction) bool) 
 func (p *profile) fixedCosts() (rent, wages money.Amount) {
 	level := p.monthly()
 	if p.seat.archetype == ArchetypeDefaulting {
-		level *= 2
+		level *= 2.4
 	}
+	// The wages of a shop too small for staff are none: payWages.
 	return money.Amount(level * 0.06).FloorTo(10_000), money.Amount(level * 0.09).FloorTo(10_000)
 }
 
@@ -106,6 +106,13 @@ func (b *bookkeeper) book(hour float64, amount money.Amount, kind evidence.TxKin
 	if amount == 0 || b.stopped {
 		return
 	}
+	if amount < 0 && b.balance+amount < 0 && !b.failing() {
+		// The owner pays in before an honest account would be overdrawn.
+		b.book(hour, (-amount-b.balance).FloorTo(1_000_000)+1_000_000, evidence.TxCash, b.other("owner"), "店主存入")
+		if b.stopped {
+			return
+		}
+	}
 	b.number++
 	b.balance += amount
 	balance := b.balance
@@ -148,7 +155,6 @@ func (b *bookkeeper) day(i int) bool {
 	if lastOfMonth {
 		b.closeMonth()
 	}
-	b.keepAfloat()
 	return !b.stopped
 }
 
@@ -205,15 +211,10 @@ func (b *bookkeeper) closeMonth() {
 		b.book(6.4, -b.balance.Share(money.BasisPoints(b.d.whole(300, 1200))), evidence.TxTransfer, pseudonym('a', b.g.hash("pool", b.p.seat.lead)), "往来款")
 	}
 	reserve := money.Amount(b.p.monthly() * 0.6)
-	if draw := (b.balance - reserve).FloorTo(10_000); draw > 0 && !b.failing() {
+	if b.failing() {
+		reserve /= 3
+	}
+	if draw := (b.balance - reserve).FloorTo(10_000); draw > 0 {
 		b.book(6.5, -draw, evidence.TxTransfer, b.other("owner"), "店主提现")
 	}
-}
-
-// keepAfloat has the owner pay in before an honest account would be overdrawn.
-func (b *bookkeeper) keepAfloat() {
-	if b.failing() || b.balance >= 0 {
-		return
-	}
-	b.book(9, money.Amount(math.Ceil(float64(-b.balance)/1e6))*1_000_000, evidence.TxCash, b.other("owner"), "店主存入")
 }

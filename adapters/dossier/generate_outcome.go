@@ -77,7 +77,7 @@ func (g *Generated) defaultChance(p *profile) float64 {
 	}[p.seat.archetype]
 	logit := math.Log(level/(1-level)) + 0.7*p.stress - 0.25
 	real := float64(p.honest) * p.trade.price * 100 * 30 / float64(p.days)
-	logit += 0.5 * (float64(g.application(p).Amount)/math.Max(real, 1) - 1)
+	logit += 0.5 * (math.Min(2, float64(g.application(p).Amount)/math.Max(real, 1)) - 1)
 	if report, ok := g.bureau(p); ok && report.CurrentDPD > 30 {
 		logit += 0.6
 	}

@@ -95,22 +95,19 @@ func (g *Generated) identify(p *profile, d dice, opened time.Time) {
 	digits := card.prefix + label("", 12, int(g.cards.of(account)))
 	name, identity := g.person(person)
 	p.merchant = Merchant{
-		ID:             merchantName(p.index),
-		Name:           p.city.name + string(pickRune(d, shopFirst)) + string(pickRune(d, shopLast)) + p.trade.suffix,
-		LicenceNumber:  g.licenceNumber(p),
-		LegalRep:       name,
-		IdentityNumber: identity,
-		Phone:          "+86" + mobilePrefixes[p.index%len(mobilePrefixes)] + label("", 8, int(g.phones.of(p.index))),
-		PayoutAccount:  digits + string(ident.LuhnDigit(digits)),
-		PayoutBank:     card.bank,
-		Region:         p.city.code,
-		Industry:       p.trade.industry,
-		ShopOpenedAt:   opened,
-		Archetype:      p.seat.archetype,
-		SyntheticFields: []string{
-			"merchant_id", "name", "licence_number", "legal_representative", "identity_number", "phone", "payout_account",
-			"payout_bank", "region", "industry", "shop_opened_at",
-		},
+		ID:              merchantName(p.index),
+		Name:            p.city.name + string(pickRune(d, shopFirst)) + string(pickRune(d, shopLast)) + p.trade.suffix,
+		LicenceNumber:   g.licenceNumber(p),
+		LegalRep:        name,
+		IdentityNumber:  identity,
+		Phone:           "+86" + mobilePrefixes[p.index%len(mobilePrefixes)] + label("", 8, int(g.phones.of(p.index))),
+		PayoutAccount:   digits + string(ident.LuhnDigit(digits)),
+		PayoutBank:      card.bank,
+		Region:          p.city.code,
+		Industry:        p.trade.industry,
+		ShopOpenedAt:    opened,
+		Archetype:       p.seat.archetype,
+		SyntheticFields: []string{everything},
 	}
 	if p.seat.group >= 0 {
 		p.merchant.Ring = label(map[string]string{ArchetypeBrushingRing: "R", ArchetypeRelated: "G"}[p.seat.archetype], 6, p.seat.lead+1)

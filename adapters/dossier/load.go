@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"loan310/scoring/evidence"
 )
 
 // FileReport accounts for one file: Imported + Rejected = Rows.
@@ -31,7 +33,45 @@ type loader struct {
 	files    []FileReport
 }
 
-// load reads one file and gives emit each good row; the row is emit's to keep.
+// sinks take the good rows, file by file; a nil one drops them. The row is the
+// sink's to keep.
+type sinks struct {
+	merchant    func(*Merchant)
+	application func(*Application)
+	order       func(*owned[evidence.Order])
+	waybill     func(*owned[evidence.Waybill])
+	transaction func(*owned[evidence.Transaction])
+	bill        func(*owned[evidence.UtilityBill])
+	bureau      func(*owned[evidence.BureauReport])
+	registry    func(*evidence.RegistryRecord)
+	outcome     func(*Outcome)
+}
+
+// readAll reads every file in the order in which they refer to each other.
+func (l *loader) readAll(ctx context.Context, to sinks) error {
+	steps := []func() error{
+		func() error { return load(ctx, l, merchantSchema(), to.merchant) },
+		func() error { return load(ctx, l, applicationSchema(), to.application) },
+		func() error { return load(ctx, l, orderSchema(), to.order) },
+		func() error { return load(ctx, l, waybillSchema(), to.waybill) },
+		func() error { return load(ctx, l, transactionSchema(), to.transaction) },
+		func() error { return load(ctx, l, billSchema(), to.bill) },
+		func() error { return load(ctx, l, bureauSchema(), to.bureau) },
+		func() error { return load(ctx, l, registrySchema(), to.registry) },
+		func() error { return load(ctx, l, outcomeSchema(), to.outcome) },
+	}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// load reads one file and gives emit each good row.
 func load[T any](ctx context.Context, l *loader, s schema[T], emit func(*T)) error {
 	counts := FileReport{File: s.file + ".csv"}
 	defer func() { l.files = append(l.files, counts) }()
@@ -87,7 +127,9 @@ func readRows[T any](ctx context.Context, l *loader, s schema[T], in io.Reader, 
 		found := readRow(s, order, row, value, l.register)
 		if len(found) == 0 && order != nil {
 			counts.Imported++
-			emit(value)
+			if emit != nil {
+				emit(value)
+			}
 			continue
 		}
 		counts.Rejected++

@@ -31,47 +31,35 @@ var _ Book = (*Dossier)(nil)
 // ends it with a *RowError naming file, line and column (Validate lists them
 // all).
 func Open(dir string) (*Dossier, error) {
-	d := &Dossier{
-		orders: map[string][]evidence.Order{}, waybills: map[string][]evidence.Waybill{},
-		transactions: map[string][]evidence.Transaction{}, bills: map[string][]evidence.UtilityBill{},
-		bureau: map[string]evidence.BureauReport{}, registry: map[string]evidence.RegistryRecord{},
-	}
+	d := newDossier()
 	l := &loader{dir: dir, register: newRegister(), report: func(bad *RowError) error { return bad }}
-	if err := d.fill(context.Background(), l); err != nil {
+	if err := l.readAll(context.Background(), d.sinks()); err != nil {
 		return nil, fmt.Errorf("open dossier %s: %w", dir, err)
 	}
 	d.arrange()
 	return d, nil
 }
 
-func (d *Dossier) fill(ctx context.Context, l *loader) error {
-	steps := []func() error{
-		func() error {
-			return load(ctx, l, merchantSchema(), func(row *Merchant) { d.merchants = append(d.merchants, *row) })
-		},
-		func() error {
-			return load(ctx, l, applicationSchema(), func(row *Application) { d.applications = append(d.applications, *row) })
-		},
-		func() error { return load(ctx, l, orderSchema(), gather(d.orders)) },
-		func() error { return load(ctx, l, waybillSchema(), gather(d.waybills)) },
-		func() error { return load(ctx, l, transactionSchema(), gather(d.transactions)) },
-		func() error { return load(ctx, l, billSchema(), gather(d.bills)) },
-		func() error {
-			return load(ctx, l, bureauSchema(), func(row *owned[evidence.BureauReport]) { d.bureau[row.merchant] = row.row })
-		},
-		func() error {
-			return load(ctx, l, registrySchema(), func(row *evidence.RegistryRecord) { d.registry[row.LicenceNumber] = *row })
-		},
-		func() error {
-			return load(ctx, l, outcomeSchema(), func(row *Outcome) { d.outcomes = append(d.outcomes, *row) })
-		},
+func newDossier() *Dossier {
+	return &Dossier{
+		orders: map[string][]evidence.Order{}, waybills: map[string][]evidence.Waybill{},
+		transactions: map[string][]evidence.Transaction{}, bills: map[string][]evidence.UtilityBill{},
+		bureau: map[string]evidence.BureauReport{}, registry: map[string]evidence.RegistryRecord{},
 	}
-	for _, step := range steps {
-		if err := step(); err != nil {
-			return err
-		}
+}
+
+func (d *Dossier) sinks() sinks {
+	return sinks{
+		merchant:    func(row *Merchant) { d.merchants = append(d.merchants, *row) },
+		application: func(row *Application) { d.applications = append(d.applications, *row) },
+		order:       gather(d.orders),
+		waybill:     gather(d.waybills),
+		transaction: gather(d.transactions),
+		bill:        gather(d.bills),
+		bureau:      func(row *owned[evidence.BureauReport]) { d.bureau[row.merchant] = row.row },
+		registry:    func(row *evidence.RegistryRecord) { d.registry[row.LicenceNumber] = *row },
+		outcome:     func(row *Outcome) { d.outcomes = append(d.outcomes, *row) },
 	}
-	return nil
 }
 
 func gather[R any](into map[string][]R) func(*owned[R]) {

@@ -90,7 +90,7 @@ func merchantSchema() schema[Merchant] {
 			textColumn("region", "six-digit division code", func(r *m) *string { return &r.Region }).checked(regionText),
 			textColumn("industry", "line of business", func(r *m) *string { return &r.Industry }),
 			dayColumn("shop_opened_at", "shop opened at the marketplace", func(r *m) *time.Time { return &r.ShopOpenedAt }),
-			listColumn("synthetic_fields", "columns of this row filled with made-up values", func(r *m) *[]string { return &r.SyntheticFields }),
+			listColumn("synthetic_fields", "columns of this row, and files, filled with made-up values; * = everything about the merchant", func(r *m) *[]string { return &r.SyntheticFields }),
 			choiceColumn("archetype", "known truth, generated sets only", archetypes(), func(r *m) *string { return &r.Archetype }),
 			textColumn("ring", "group of a brushing ring or of related merchants, generated sets only", func(r *m) *string { return &r.Ring }),
 		},

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-
-	"loan310/scoring/evidence"
 )
 
 // Report is the outcome of a validation.
@@ -41,26 +39,8 @@ func Validate(ctx context.Context, dir string, w io.Writer) (Report, error) {
 		_, err := fmt.Fprintln(w, bad.Error())
 		return err
 	}}
-	steps := []func() error{
-		func() error { return load(ctx, l, merchantSchema(), drop[Merchant]) },
-		func() error { return load(ctx, l, applicationSchema(), drop[Application]) },
-		func() error { return load(ctx, l, orderSchema(), drop[owned[evidence.Order]]) },
-		func() error { return load(ctx, l, waybillSchema(), drop[owned[evidence.Waybill]]) },
-		func() error { return load(ctx, l, transactionSchema(), drop[owned[evidence.Transaction]]) },
-		func() error { return load(ctx, l, billSchema(), drop[owned[evidence.UtilityBill]]) },
-		func() error { return load(ctx, l, bureauSchema(), drop[owned[evidence.BureauReport]]) },
-		func() error { return load(ctx, l, registrySchema(), drop[evidence.RegistryRecord]) },
-		func() error { return load(ctx, l, outcomeSchema(), drop[Outcome]) },
-	}
-	for _, step := range steps {
-		if err := step(); err != nil {
-			return Report{Files: l.files}, fmt.Errorf("validate dossier %s: %w", dir, err)
-		}
-		if ctx.Err() != nil {
-			return Report{Files: l.files}, fmt.Errorf("validate dossier %s: %w", dir, context.Cause(ctx))
-		}
+	if err := l.readAll(ctx, sinks{}); err != nil {
+		return Report{Files: l.files}, fmt.Errorf("validate dossier %s: %w", dir, err)
 	}
 	return Report{Files: l.files}, nil
 }
-
-func drop[T any](*T) {}
