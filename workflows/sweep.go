@@ -2,12 +2,13 @@ package workflows
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"maps"
 	"time"
 
 	"loan310/app/clock"
 	"loan310/app/drawdown"
-	"loan310/app/fault"
 	"loan310/app/underwriting"
 )
 
@@ -22,7 +23,12 @@ type Sweeper struct {
 	Logger       *slog.Logger
 	Every        time.Duration // default 5 s
 	Age          time.Duration // records younger than this are left alone; default 3 s
+
+	started map[string]time.Time // when a workflow was last seen to be there
 }
+
+// seenFor is how long a workflow seen to be there is not asked about again.
+const seenFor = 10 * time.Minute
 
 // Run sweeps until ctx ends.
 func (s *Sweeper) Run(ctx context.Context) {
@@ -45,7 +51,7 @@ func (s *Sweeper) Run(ctx context.Context) {
 }
 
 // Sweep looks once. It stops at the first start that fails, since the next
-// would fail alike.
+// would fail alike. Not for concurrent use.
 func (s *Sweeper) Sweep(ctx context.Context) error {
 	age := s.Age
 	if age <= 0 {
@@ -57,27 +63,49 @@ func (s *Sweeper) Sweep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, id := range applications {
-		application, err := s.Underwriting.Application(ctx, id)
-		if err == nil {
-			err = s.Client.StartUnderwriting(ctx, id, application.MerchantID)
-		}
-		if err != nil && fault.KindOf(err) != fault.NotFound {
-			return err
-		}
-	}
 	drawdowns, err := s.Drawdowns.Unsettled(ctx, before, most)
 	if err != nil {
 		return err
 	}
-	for _, id := range drawdowns {
-		d, err := s.Drawdowns.Drawdown(ctx, id)
-		if err == nil {
-			err = s.Client.StartDrawdown(ctx, id, d.MerchantID)
+	s.forget()
+	return errors.Join(
+		s.each(ctx, applications, func(ctx context.Context, id string) error {
+			application, err := s.Underwriting.Application(ctx, id)
+			if err != nil {
+				return err
+			}
+			return s.Client.StartUnderwriting(ctx, id, application.MerchantID)
+		}),
+		s.each(ctx, drawdowns, func(ctx context.Context, id string) error {
+			d, err := s.Drawdowns.Drawdown(ctx, id)
+			if err != nil {
+				return err
+			}
+			return s.Client.StartDrawdown(ctx, id, d.MerchantID)
+		}),
+	)
+}
+
+// each starts what was not seen lately.
+func (s *Sweeper) each(ctx context.Context, ids []string, start func(context.Context, string) error) error {
+	for _, id := range ids {
+		if _, seen := s.started[id]; seen {
+			continue
 		}
-		if err != nil && fault.KindOf(err) != fault.NotFound {
+		if err := start(ctx, id); err != nil {
 			return err
 		}
+		s.started[id] = s.Now()
 	}
 	return nil
+}
+
+// forget drops what was seen too long ago, so that a workflow lost since is
+// found.
+func (s *Sweeper) forget() {
+	if s.started == nil {
+		s.started = map[string]time.Time{}
+	}
+	now := s.Now()
+	maps.DeleteFunc(s.started, func(_ string, at time.Time) bool { return now.Sub(at) >= seenFor })
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -68,7 +69,7 @@ func (s *Service) Decide(ctx context.Context, applicationID string, seq int, met
 		return Decision{}, err
 	}
 	if suspects := verdict.Authenticity.SuspectWaybills; len(suspects) > 0 {
-		meta, asked := s.spotCheck(ctx, application, suspects)
+		meta, asked := s.spotCheck(ctx, application, s.carriers(ctx, metas, suspects))
 		if asked {
 			snapshot.Evidence = append(snapshot.Evidence, meta)
 			if verdict, err = s.judge(ctx, s.deps.Engine, snapshot); err != nil {
@@ -109,22 +110,41 @@ func (s *Service) judge(ctx context.Context, engine Engine, snapshot Snapshot) (
 	return verdict, nil
 }
 
+// parcel names a waybill to its carrier.
+type parcel struct{ number, carrier string }
+
+// carriers finds who carried the suspicious waybills; one nobody carried
+// cannot be asked about.
+func (s *Service) carriers(ctx context.Context, metas []evidence.Meta, suspects []string) []parcel {
+	var parcels []parcel
+	for row, err := range rows[evidence.Waybill](ctx, s.deps.Evidence, latest(metas, evidence.Logistics)) {
+		if err != nil {
+			return nil
+		}
+		wanted := row.Carrier != "" && slices.Contains(suspects, row.No)
+		if wanted && !slices.ContainsFunc(parcels, func(p parcel) bool { return p.number == row.No }) {
+			parcels = append(parcels, parcel{row.No, row.Carrier})
+		}
+	}
+	return parcels
+}
+
 // spotCheck asks carriers about suspicious waybills in parallel, within the
 // pull budget and the time left. A waybill the carrier does not know is
 // stored as cancelled: it proves nothing.
-func (s *Service) spotCheck(ctx context.Context, application Application, suspects []string) (evidence.Meta, bool) {
+func (s *Service) spotCheck(ctx context.Context, application Application, suspects []parcel) (evidence.Meta, bool) {
 	budget, cancel := context.WithTimeout(ctx, s.deps.Budgets.spot())
 	defer cancel()
 	answers := make([]*evidence.Waybill, len(suspects))
 	var group sync.WaitGroup
-	for i, number := range suspects {
+	for i, suspect := range suspects {
 		group.Go(func() {
-			waybill, err := s.deps.Spots.SpotCheck(budget, application.ID, number, "")
+			waybill, err := s.deps.Spots.SpotCheck(budget, application.ID, suspect.number, suspect.carrier)
 			switch {
 			case err == nil:
 				answers[i] = &waybill
 			case fault.KindOf(err) == fault.NotFound:
-				answers[i] = &evidence.Waybill{No: number, Status: evidence.WaybillCancelled, Scans: 0}
+				answers[i] = &evidence.Waybill{No: suspect.number, Status: evidence.WaybillCancelled}
 			}
 		})
 	}

@@ -1,0 +1,193 @@
+// Package stack is the composition root: it turns a configuration into
+// adapters, use cases, web and worker, starts and stops them together. It is
+// the only package that knows everything; the command and the end-to-end
+// tests start the same type.
+package stack
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"crypto/rand"
+
+	"loan310/adapters/sandbox"
+	"loan310/adapters/store"
+	"loan310/app/fault"
+)
+
+// CodeUnsafe marks a configuration that production refuses.
+const CodeUnsafe fault.Code = "unsafe_configuration"
+
+// Config is what a stack is made of.
+type Config struct {
+	// Database is sqlite:///path/file.db or a PostgreSQL DSN; required.
+	Database string
+	// Listen is the web server's address; port 0 picks a free one.
+	Listen string
+	// Temporal is the frontend's host:port; Namespace its namespace.
+	Temporal, Namespace string
+	// Keys and Providers are required.
+	Keys      Keys
+	Providers Providers
+	// Production refuses demo keys, demo logins and the sandbox.
+	Production bool
+	// Web and Worker choose what this process runs.
+	Web, Worker bool
+	// SourceBudget bounds one source of evidence. Zero means the default.
+	SourceBudget time.Duration
+	// PayoutGrace is how long a rail's "no record" is not believed after a
+	// pay call. Zero means the default.
+	PayoutGrace time.Duration
+	// Reached is told each durable step of a drawdown; kill tests die there.
+	Reached func(step, drawdownID string)
+	// SweepEvery is how often lost workflows are looked for. Zero means 5 s.
+	SweepEvery time.Duration
+	Version    string
+	Logger     *slog.Logger
+}
+
+// Keys are this installation's secrets.
+type Keys struct {
+	Store   json.RawMessage `json:"store"`   // keyset of data at rest
+	Payload json.RawMessage `json:"payload"` // keyset of workflow payloads
+	Pepper  string          `json:"pepper"`  // base64, keys the hashes of one-time codes
+	Demo    bool            `json:"demo"`    // made by `loan310 dev`; refused in production
+}
+
+// LogValue keeps the keys out of logs.
+func (Keys) LogValue() slog.Value { return slog.StringValue("[redacted]") }
+
+// GenerateKeys makes fresh keys.
+func GenerateKeys(demo bool) (Keys, error) {
+	data, err := store.GenerateKeys()
+	if err != nil {
+		return Keys{}, fmt.Errorf("generate data keys: %w", err)
+	}
+	payload, err := generatePayloadKeys()
+	if err != nil {
+		return Keys{}, err
+	}
+	pepper := make([]byte, 32)
+	if _, err := rand.Read(pepper); err != nil {
+		return Keys{}, fmt.Errorf("generate pepper: %w", err)
+	}
+	return Keys{Store: data, Payload: payload, Pepper: base64.StdEncoding.EncodeToString(pepper), Demo: demo}, nil
+}
+
+// WriteFile stores a JSON secret for its owner only and never overwrites.
+func WriteFile(path string, value any) error {
+	body, err := json.MarshalIndent(value, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", path, err)
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return fault.New(fault.Conflict, fault.CodeDuplicate, "%s exists; it is never overwritten, since data encrypted with it would be lost", path)
+	}
+	if err != nil {
+		return fmt.Errorf("create %s: %w", path, err)
+	}
+	_, err = file.Write(append(body, '\n'))
+	return errors.Join(err, file.Close())
+}
+
+// ReadFile reads a JSON secret.
+func ReadFile(path string, into any) error {
+	body, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", path, err)
+	}
+	if err := json.Unmarshal(body, into); err != nil {
+		return fmt.Errorf("read %s: not the JSON that `loan310` writes: %w", path, err)
+	}
+	return nil
+}
+
+// DemoKeys reads the keys of a development folder and makes them at first.
+func DemoKeys(dir string) (Keys, error) {
+	path := filepath.Join(dir, "keys.json")
+	var keys Keys
+	err := ReadFile(path, &keys)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return keys, err
+	}
+	if keys, err = GenerateKeys(true); err != nil {
+		return Keys{}, err
+	}
+	return keys, WriteFile(path, keys)
+}
+
+// Provider is how one external source is reached.
+type Provider struct {
+	URL   string `json:"url"`
+	Token string `json:"token,omitempty"`
+	KeyID string `json:"key_id,omitempty"`
+	Key   string `json:"key,omitempty"`
+}
+
+// PayoutProvider is how the payout rail is reached.
+type PayoutProvider struct {
+	URL           string `json:"url"`
+	AppID         string `json:"app_id"`
+	AppPrivateKey string `json:"app_private_key"` // PKCS #8 PEM
+	RailPublicKey string `json:"rail_public_key"` // PKIX PEM
+}
+
+// Providers are all external sources, by kind.
+type Providers struct {
+	Sandbox bool                `json:"sandbox"` // simulated; refused in production
+	Kinds   map[string]Provider `json:"kinds"`   // marketplace, logistics, bank, utility, bureau, registry, identity, notify
+	Payout  PayoutProvider      `json:"payout"`
+}
+
+// LogValue keeps credentials out of logs.
+func (Providers) LogValue() slog.Value { return slog.StringValue("[redacted]") }
+
+// SandboxProviders points every adapter at a running sandbox.
+func SandboxProviders(urls map[string]string, secrets sandbox.Secrets) Providers {
+	providers := Providers{Sandbox: true, Kinds: map[string]Provider{}}
+	for _, kind := range sandbox.Kinds() {
+		providers.Kinds[kind] = Provider{URL: urls[kind], Token: secrets.Tokens[kind], KeyID: secrets.KeyIDs[kind], Key: secrets.Keys[kind]}
+	}
+	providers.Payout = PayoutProvider{
+		URL: urls[sandbox.Payout], AppID: secrets.AppID, AppPrivateKey: secrets.AppPrivateKey, RailPublicKey: secrets.RailPublicKey,
+	}
+	return providers
+}
+
+// Check reports everything that is missing or, in production, unsafe.
+func (c Config) Check() error {
+	var wrong []string
+	if c.Database == "" {
+		wrong = append(wrong, "no database: give --database")
+	}
+	if len(c.Keys.Store) == 0 || len(c.Keys.Payload) == 0 || c.Keys.Pepper == "" {
+		wrong = append(wrong, "no keys: make them with `loan310 keys generate --out FILE` and give --keys FILE")
+	}
+	for _, kind := range sandbox.Kinds() {
+		if c.Providers.Kinds[kind].URL == "" && kind != sandbox.Payout {
+			wrong = append(wrong, "no address of provider "+kind+": give it in --providers FILE")
+		}
+	}
+	if c.Production && c.Keys.Demo {
+		wrong = append(wrong, "demo keys: make real ones with `loan310 keys generate --out FILE`")
+	}
+	if c.Production && c.Providers.Sandbox {
+		wrong = append(wrong, "sandbox providers: give real ones in --providers FILE")
+	}
+	if c.Production && c.Reached != nil {
+		wrong = append(wrong, "--crash-at is for kill tests")
+	}
+	if len(wrong) > 0 {
+		return fault.New(fault.Invalid, CodeUnsafe, "will not start: %s", strings.Join(wrong, "; "))
+	}
+	return nil
+}
