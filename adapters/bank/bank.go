@@ -228,10 +228,14 @@ type consentRequest struct {
 		ExpirationDateTime      time.Time
 		TransactionFromDateTime time.Time
 		TransactionToDateTime   time.Time
-		Account                 wireAccount
+		Account                 accountName
 	}
 	Risk struct{}
 }
+
+// accountName names an account and, for accounts that several businesses
+// share, the licence of the one asked about.
+type accountName struct{ SchemeName, Identification, SecondaryIdentification string }
 
 func (r *fetch) createConsent(ctx context.Context) (string, error) {
 	const op = "create consent"
@@ -240,7 +244,7 @@ func (r *fetch) createConsent(ctx context.Context) (string, error) {
 	body.Data.ExpirationDateTime = r.clock().UTC().Add(time.Hour)
 	body.Data.TransactionFromDateTime = r.query.Since.UTC()
 	body.Data.TransactionToDateTime = r.query.Until.UTC()
-	body.Data.Account = wireAccount{SchemeName: SchemeCard, Identification: r.query.AccountNumber}
+	body.Data.Account = accountName{SchemeName: SchemeCard, Identification: r.query.AccountNumber, SecondaryIdentification: r.query.LicenceNumber}
 	var answer struct {
 		Data struct{ ConsentId, Status string }
 	}
