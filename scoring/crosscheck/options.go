@@ -63,25 +63,24 @@ type Rules struct {
 	WindowDays        int64              `json:"window_days"` // orders claimed as revenue; at most 400
 	GraceDays         int64              `json:"grace_days"`  // a paid order younger than this needs no parcel yet
 	ServiceCategories []string           `json:"service_categories"`
-	ServiceHaircut    money.BasisPoints  `json:"service_haircut_bps"`  // of revenue that ships nothing
-	UnreadHaircut     money.BasisPoints  `json:"unread_haircut_bps"`   // of revenue when logistics could not be read
-	MinScans          int32              `json:"min_scans"`            // below this a signed parcel is doubted
-	MaxKMH            int64              `json:"max_kmh"`              // door to door, above 50 km
-	PredatesMinutes   int32              `json:"predates_minutes"`     // clock slack before a parcel is older than its order
-	PayerBuyers       int8               `json:"payer_buyers"`         // distinct buyers behind one payer, 2..4
-	DeviceBuyers      int8               `json:"device_buyers"`        // distinct buyers behind one device, 2..4
-	LinkedOrders      int32              `json:"linked_orders"`        // orders of such a group at least
-	WeightMin         money.BasisPoints  `json:"weight_min_bps"`       // weighed against catalogue
-	SpikeTimes        money.BasisPoints  `json:"spike_times_bps"`      // of the own base: 30,000 = three times
-	SpikeMin          money.Amount       `json:"spike_min_fen"`        // a month below this is no spike
-	FlatTimes         money.BasisPoints  `json:"flat_times_bps"`       // electricity below this multiple is flat
-	MinOrders         int64              `json:"min_orders"`           // below this no share is judged
-	BurstOrders       int32              `json:"burst_orders"`         // orders in one hour
-	BurstPerBuyer     int32              `json:"burst_per_buyer"`      // orders per distinct buyer in that hour
-	NewBuyerDays      int64              `json:"new_buyer_days"`       // account age at the order
-	RefundSoonDays    int64              `json:"refund_soon_days"`     // after payment
-	Penalties         map[string]Penalty `json:"penalties"`            // by code; a code without one costs nothing
-	SuspiciousRevenue money.BasisPoints  `json:"suspicious_times_bps"` // growth that triggers the spot checks
+	ServiceHaircut    money.BasisPoints  `json:"service_haircut_bps"` // of revenue that ships nothing
+	UnreadHaircut     money.BasisPoints  `json:"unread_haircut_bps"`  // of revenue when logistics could not be read
+	MinScans          int32              `json:"min_scans"`           // below this a signed parcel is doubted
+	MaxKMH            int64              `json:"max_kmh"`             // door to door, above 50 km
+	PredatesMinutes   int32              `json:"predates_minutes"`    // clock slack before a parcel is older than its order
+	PayerBuyers       int8               `json:"payer_buyers"`        // distinct buyers behind one payer, 2..4
+	DeviceBuyers      int8               `json:"device_buyers"`       // distinct buyers behind one device, 2..4
+	LinkedOrders      int32              `json:"linked_orders"`       // orders of such a group at least
+	WeightMin         money.BasisPoints  `json:"weight_min_bps"`      // weighed against catalogue
+	SpikeTimes        money.BasisPoints  `json:"spike_times_bps"`     // of the own base: 30,000 = three times
+	SpikeMin          money.Amount       `json:"spike_min_fen"`       // a month below this is no spike
+	FlatTimes         money.BasisPoints  `json:"flat_times_bps"`      // electricity below this multiple is flat
+	MinOrders         int64              `json:"min_orders"`          // below this no share is judged
+	BurstOrders       int32              `json:"burst_orders"`        // orders in one hour
+	BurstPerBuyer     int32              `json:"burst_per_buyer"`     // orders per distinct buyer in that hour
+	NewBuyerDays      int64              `json:"new_buyer_days"`      // account age at the order
+	RefundSoonDays    int64              `json:"refund_soon_days"`    // after payment
+	Penalties         map[string]Penalty `json:"penalties"`           // by code; a code without one costs nothing
 }
 
 // Validate says what is wrong with the rules, naming the field.
@@ -110,7 +109,6 @@ func (r *Rules) Validate() error {
 		{r.BurstPerBuyer > 0, "burst_per_buyer: want more than 0"},
 		{r.NewBuyerDays >= 0, "new_buyer_days: negative"},
 		{r.RefundSoonDays >= 0, "refund_soon_days: negative"},
-		{r.SuspiciousRevenue >= 10_000, "suspicious_times_bps: want 10000 or more"},
 	} {
 		if !check.ok {
 			return errors.New(check.what)

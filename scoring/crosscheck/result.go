@@ -44,9 +44,9 @@ type Stats struct {
 	HHIBps         money.BasisPoints // Herfindahl index of buyers' revenue, 10,000 = one buyer
 	CoverageBps    money.BasisPoints // of the matured orders, with a parcel
 	FlaggedBps     money.BasisPoints // of the paid orders, flagged
-	Suspicious     bool              // sales far above the own base: the trigger of the check, not its verdict
+	BaseTimesBps   money.BasisPoints // the last 30 days against the own base; 10,000 = the same
 	LogisticsRead  bool              // false: nothing could be proven either way
-	RefundsSoonBps money.BasisPoints
+	RefundsSoonBps money.BasisPoints // of the paid orders, refunded soon after payment
 }
 
 // Report is the result of the check.
@@ -279,7 +279,7 @@ func (j *Join) sample(report *Report) {
 	if report.FlaggedOrders == 0 {
 		report.FlaggedSample = nil
 	}
-	if j.options.Logistics == evidence.Empty {
+	if j.options.Logistics == evidence.Empty || len(j.parcels) == 0 {
 		report.SuspectWaybills = nil // the carrier has already said it knows none
 	}
 }

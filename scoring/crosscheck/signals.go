@@ -156,7 +156,7 @@ func (j *Join) signals(report *Report, found [findingCount]int64, spikes []spike
 		}
 	}
 	report.Stats.RefundsSoonBps = share(j.refundsSoon, j.paid)
-	report.Stats.Suspicious = j.suspicious()
+	report.Stats.BaseTimesBps = j.baseTimes()
 	for _, at := range spikes {
 		j.spikeSignals(at, add)
 	}
@@ -209,14 +209,17 @@ func (j *Join) spikeSignals(at spike, add func(string, money.BasisPoints, map[st
 	}
 }
 
-// suspicious says whether the last month's sales stand far above the base.
-func (j *Join) suspicious() bool {
-	gross, base := j.gross(0), j.gross(365)
+// baseTimes measures the last month's claimed sales against the own base: the
+// trigger of the check, not its verdict.
+func (j *Join) baseTimes() money.BasisPoints {
+	base := j.gross(365)
 	if base == 0 {
 		base, _ = j.trailing(0)
 	}
-	return base > 0 && gross >= int64(j.options.Rules.SpikeMin) &&
-		money.Amount(gross) > money.MulDiv(money.Amount(base), int64(j.options.Rules.SuspiciousRevenue), 10_000)
+	if base == 0 {
+		return unknown
+	}
+	return min(money.BasisPoints(money.MulDiv(10_000, j.gross(0), base)), 1_000_000)
 }
 
 // bursts counts the orders of hours in which hardly any buyers order much, and

@@ -91,7 +91,9 @@ func (c *Collector) Vector(facts Facts) Vector {
 	if out, read := source(evidence.Utility); read {
 		c.bills.write(out)
 	}
-	if out, read := source(evidence.Bureau); read && facts.Bureau != nil {
+	if facts.States[evidence.Bureau] == evidence.Empty {
+		vector[BureauFound].State = verdict.FeatureKnown // 0: it has answered
+	} else if out, read := source(evidence.Bureau); read && facts.Bureau != nil {
 		c.writeBureau(out, facts.Bureau)
 	}
 	if out, read := source(evidence.Registry); read && facts.Registry != nil {
@@ -114,6 +116,7 @@ func writeCheck(out writer, report *crosscheck.Report) {
 	if stats.Orders == 0 {
 		return
 	}
+	out.setIf(stats.BaseTimesBps >= 0, SalesVsBase, int64(stats.BaseTimesBps))
 	out.set(VerifiedMonthly, monthly(int64(report.VerifiedRevenue), max(stats.WindowDays, 30)))
 	out.set(Verified90, int64(stats.Verified90))
 	out.set(FlaggedShare, int64(stats.FlaggedBps))

@@ -4,6 +4,8 @@
 package features
 
 import (
+	"sync"
+
 	"loan310/scoring/evidence"
 	"loan310/scoring/verdict"
 )
@@ -29,13 +31,18 @@ const (
 
 // Index gives the place of a feature in a vector.
 func Index(name string) (ID, bool) {
-	for id := range table {
-		if table[id].Name == name {
-			return ID(id), true
-		}
-	}
-	return 0, false
+	id, known := index()[name]
+	return id, known
 }
+
+// index is built once and never written again.
+var index = sync.OnceValue(func() map[string]ID {
+	byName := make(map[string]ID, Count)
+	for id := range table {
+		byName[table[id].Name] = ID(id)
+	}
+	return byName
+})
 
 // Name gives a feature's name.
 func (id ID) Name() string { return table[id].Name }
@@ -54,7 +61,8 @@ func newVector() Vector {
 
 // Get gives a feature's value and whether it has one (known or stale).
 func (v Vector) Get(id ID) (int64, bool) {
-	return v[id].Value, v[id].State != verdict.FeatureMissing
+	state := v[id].State
+	return v[id].Value, state == verdict.FeatureKnown || state == verdict.FeatureStale
 }
 
 // writer fills the features of one source in that source's state.

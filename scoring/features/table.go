@@ -26,6 +26,7 @@ const (
 	Top10Buyers
 	BuyerHHI
 
+	SalesVsBase
 	VerifiedMonthly
 	Verified90
 	VerifiedShare
@@ -116,8 +117,9 @@ var table = [Count]Def{
 	Top10Buyers:       {Name: "top10_buyers_bps", Unit: "bps", Window: "365 days", Source: "marketplace", About: "revenue share of the ten largest buyers", Missing: "fewer than four orders in five name their buyer"},
 	BuyerHHI:          {Name: "buyer_hhi_bps", Unit: "bps", Window: "365 days", Source: "marketplace", About: "Herfindahl index of buyers' revenue; 10,000 = one buyer", Missing: "fewer than four orders in five name their buyer"},
 
-	VerifiedMonthly: {Name: "verified_monthly_fen", Unit: "fen", Window: "365 days", Source: "crosscheck", About: "verified revenue a month: over the days since the first order, at least 30 and at most the window"},
-	Verified90:      {Name: "verified_90d_fen", Unit: "fen", Window: "90 days", Source: "crosscheck", About: "verified revenue"},
+	SalesVsBase:     {Name: "sales_vs_base_bps", Unit: "bps", Window: "30 days", Source: "crosscheck", About: "claimed revenue against the same days a year before, else the median of the six months before: the trigger of the check", Missing: "there are neither sales a year before nor two months with sales before"},
+	VerifiedMonthly: {Name: "verified_monthly_fen", Unit: "fen", Window: "365 days", Source: "crosscheck", About: "verified revenue a month: over the days since the first order, at least 30 and at most the window", Missing: "there was no order"},
+	Verified90:      {Name: "verified_90d_fen", Unit: "fen", Window: "90 days", Source: "crosscheck", About: "verified revenue", Missing: "there was no order"},
 	VerifiedShare:   {Name: "verified_share_bps", Unit: "bps", Window: "365 days", Source: "crosscheck", About: "verified over claimed revenue less refunds", Missing: "there was no revenue, or logistics could not be read"},
 	Authenticity:    {Name: "authenticity_bps", Unit: "bps", Window: "365 days", Source: "crosscheck", About: "authenticity score; 10,000 = nothing found", Missing: "there was no order, or logistics could not be read"},
 	FlaggedShare:    {Name: "flagged_orders_bps", Unit: "bps", Window: "365 days", Source: "crosscheck", About: "flagged share of paid orders", Missing: "there was no order"},

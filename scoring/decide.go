@@ -1,0 +1,229 @@
+package scoring
+
+import (
+	"slices"
+
+	"loan310/app/money"
+	"loan310/scoring/crosscheck"
+	"loan310/scoring/evidence"
+	"loan310/scoring/features"
+	"loan310/scoring/policy"
+	"loan310/scoring/pricing"
+	"loan310/scoring/scorecard"
+)
+
+// Codes the engine itself gives.
+const (
+	codeHighRisk = "risk_too_high"  // probability of default above the lane's limit
+	codeNoOffer  = "offer_unpriced" // no price keeps the all-in cap
+)
+
+const maxReasons = 5
+
+// decision is one verdict in the making; run is the story.
+type decision struct {
+	engine *Engine
+	in     *Input
+	states map[evidence.Source]evidence.State
+	vector features.Vector
+	report *crosscheck.Report
+
+	lane     string
+	scorer   *scorecard.Scorer
+	settings *Lane
+	verdict  Verdict
+	declines []Reason
+	waits    []Reason
+	notes    []Reason // worth telling, deciding nothing
+	caps     []pricing.Cap
+	capCells []int // for each cap, its degradation, or -1
+}
+
+func (d *decision) run() Verdict {
+	d.verdict = Verdict{
+		Reasons: []Reason{}, Authenticity: d.report.Authenticity, Features: d.vector, Versions: d.engine.versions,
+	}
+	facts := &policy.Facts{Applicant: d.in.Applicant, Vector: d.vector, Final: d.in.Final, States: d.states}
+	d.apply(d.engine.policy.Run(policy.KnockOut, facts))
+	d.chooseLane()
+	d.score(facts)
+	d.apply(d.engine.policy.Run(policy.Refer, facts))
+	if d.lane != facts.Lane {
+		d.useLane(d.lane)
+		d.score(facts)
+	}
+	d.degrade()
+	d.apply(d.engine.policy.Run(policy.Hard, facts))
+	d.apply(d.engine.policy.Run(policy.Limit, facts))
+	switch {
+	case len(d.declines) > 0:
+		d.decline()
+	case len(d.waits) > 0:
+		d.verdict.Outcome = Deferred
+		d.verdict.Reasons = trim(d.waits)
+	case d.verdict.PDPpm > d.settings.MaxPDPpm:
+		d.declines = []Reason{{Code: codeHighRisk, Args: map[string]int64{"pd_ppm": d.verdict.PDPpm, "limit_pd_ppm": d.settings.MaxPDPpm}}}
+		d.decline()
+	default:
+		d.offer()
+	}
+	return d.verdict
+}
+
+// chooseLane takes the standard lane for a merchant with a file at the credit
+// reference centre and a history of orders, unless the matrix says thin.
+func (d *decision) chooseLane() {
+	lane := policy.Standard
+	choice := d.engine.strategy.Lanes
+	orders, known := d.vector.Get(features.Orders365)
+	age, dated := d.vector.Get(features.ShopAgeDays)
+	if !known || !dated || orders < choice.MinOrders365 || age < choice.MinShopAgeDays || !read(d.states[evidence.Bureau]) {
+		lane = policy.ThinFile
+	}
+	for _, source := range evidence.Sources {
+		if d.engine.strategy.Matrix.Cell(source, d.states[source], "", d.in.Final).Do == policy.Thin {
+			lane = policy.ThinFile
+		}
+	}
+	d.useLane(lane)
+}
+
+func (d *decision) useLane(lane string) {
+	d.lane, d.scorer, d.settings = lane, d.engine.standard, &d.engine.strategy.Standard
+	if lane == policy.ThinFile {
+		d.scorer, d.settings = d.engine.thinFile, &d.engine.strategy.ThinFile
+	}
+	d.verdict.Versions.Lane, d.verdict.Versions.Scorecard = lane, d.scorer.Version()
+}
+
+func (d *decision) score(facts *policy.Facts) {
+	d.verdict.Score = d.scorer.Score(d.vector)
+	d.verdict.PDPpm = d.scorer.PDPpm(d.verdict.Score)
+	facts.Score, facts.PDPpm, facts.Lane = d.verdict.Score, d.verdict.PDPpm, d.lane
+}
+
+// degrade applies the matrix, source by source, and records each cell of a
+// source that is not simply known.
+func (d *decision) degrade() {
+	for _, source := range evidence.Sources {
+		state := d.states[source]
+		effect := d.engine.strategy.Matrix.Cell(source, state, d.lane, d.in.Final)
+		if state == evidence.Known && effect.Do == policy.Proceed {
+			continue
+		}
+		d.verdict.Degradations = append(d.verdict.Degradations, Degradation{Source: source, State: state, Effect: effect.Do})
+		effect.WaitFor = []evidence.Source{source}
+		d.follow(effect, Reason{Code: effect.Reason}, len(d.verdict.Degradations)-1)
+	}
+}
+
+// apply follows the rules that fired, in order.
+func (d *decision) apply(list []policy.Fired) {
+	for _, fired := range list {
+		d.verdict.Rules = append(d.verdict.Rules, fired.ID)
+		effect := fired.Effect
+		if effect.Do == policy.Defer && d.in.Final {
+			effect = *effect.Final
+			fired.Reason.Code = effect.Reason
+		}
+		if effect.Lane != "" && effect.Lane != d.lane {
+			continue
+		}
+		d.follow(effect, fired.Reason, -1)
+	}
+}
+
+func (d *decision) follow(effect policy.Effect, reason Reason, cell int) {
+	switch effect.Do {
+	case policy.Decline:
+		d.declines = append(d.declines, reason)
+	case policy.Defer:
+		d.waits = append(d.waits, reason)
+		for _, source := range effect.WaitFor {
+			if !slices.Contains(d.verdict.WaitFor, source) {
+				d.verdict.WaitFor = append(d.verdict.WaitFor, source)
+			}
+		}
+	case policy.Cap:
+		d.caps = append(d.caps, pricing.Cap{Fen: effect.CapFen, Bps: effect.CapBps, Reason: reason})
+		d.capCells = append(d.capCells, cell)
+	case policy.Thin:
+		d.lane = policy.ThinFile
+		if effect.CapFen > 0 || effect.CapBps > 0 {
+			d.caps = append(d.caps, pricing.Cap{Fen: effect.CapFen, Bps: effect.CapBps, Reason: reason})
+			d.capCells = append(d.capCells, cell)
+			return // the cap tells the reason
+		}
+		d.notes = append(d.notes, reason)
+	}
+}
+
+// decline answers no: rules and cells first, then what the cross-check found,
+// then the attributes that lost most.
+func (d *decision) decline() {
+	d.verdict.Outcome = Declined
+	d.verdict.WaitFor = nil
+	d.verdict.RetryAfter = d.engine.strategy.DefaultRetryDays
+	if days, set := d.engine.strategy.RetryDays[d.declines[0].Code]; set {
+		d.verdict.RetryAfter = days
+	}
+	signals := d.verdict.Authenticity.Signals
+	list := slices.Concat(d.declines, signals[:min(len(signals), 2)], d.notes, d.scorer.Reasons(d.vector))
+	d.verdict.Reasons = trim(list)
+}
+
+// offer computes limit and price, and declines where neither can be given.
+func (d *decision) offer() {
+	product := &d.engine.strategy.Product
+	band, priced := d.settings.Plan.Band(d.verdict.Score)
+	if !priced {
+		d.declines = []Reason{{Code: codeHighRisk, Args: map[string]int64{"pd_ppm": d.verdict.PDPpm, "limit_pd_ppm": d.settings.MaxPDPpm}}}
+		d.decline()
+		return
+	}
+	limit, bounds := d.settings.Plan.Limit(product, band, capacityOf(d.vector, &d.in.Applicant), d.caps)
+	if limit == 0 {
+		d.declines = bounds
+		d.decline()
+		return
+	}
+	terms, priceNotes, err := product.Price(limit, band, d.in.Evidence.AsOf)
+	if err != nil {
+		d.declines = []Reason{{Code: codeNoOffer}}
+		d.decline()
+		return
+	}
+	d.recordCaps(bounds)
+	d.verdict.Outcome = Approved
+	d.verdict.Terms = &terms
+	d.verdict.Reasons = trim(slices.Concat(bounds, priceNotes, d.notes, d.scorer.Reasons(d.vector)))
+}
+
+// recordCaps writes into each degradation what its cap came to in money.
+func (d *decision) recordCaps(bounds []Reason) {
+	for i, cell := range d.capCells {
+		if cell < 0 {
+			continue
+		}
+		d.verdict.Degradations[cell].Cap = d.caps[i].Fen
+		for _, bound := range bounds {
+			if bound.Code == d.caps[i].Reason.Code {
+				d.verdict.Degradations[cell].Cap = money.Amount(bound.Args["cap_fen"])
+			}
+		}
+	}
+}
+
+// trim keeps the first reasons, each code once.
+func trim(list []Reason) []Reason {
+	kept := make([]Reason, 0, maxReasons)
+	for _, reason := range list {
+		if len(kept) == maxReasons {
+			break
+		}
+		if !slices.ContainsFunc(kept, func(other Reason) bool { return other.Code == reason.Code }) {
+			kept = append(kept, reason)
+		}
+	}
+	return kept
+}
