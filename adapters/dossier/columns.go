@@ -23,6 +23,7 @@ type column[T any] struct {
 	meaning  string
 	write    func(*T) string
 	read     func(row *T, text string) error // never called with ""
+	blank    func(*T)                        // sets the unsaid value where it is not the zero; nil = it is
 }
 
 // must makes a column required.
@@ -150,6 +151,11 @@ func countColumn[T any, V int | int32 | int64](name, unit, meaning string, lowes
 			value, err := wholeNumber(text, int64(lowest), highest)
 			*at(row) = V(value)
 			return err
+		},
+		blank: func(row *T) {
+			if unsaid < 0 && int64(unsaid) != always {
+				*at(row) = unsaid
+			}
 		},
 	}
 }

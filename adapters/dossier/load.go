@@ -192,6 +192,11 @@ func readRow[T any](s schema[T], order []int, row record, value *T, known *regis
 	if len(row.fields) != len(order) {
 		return []problem{badRow(wholeRow, "has %d fields, the header has %d", len(row.fields), len(order))}
 	}
+	for _, c := range s.columns {
+		if c.blank != nil {
+			c.blank(value)
+		}
+	}
 	for i, at := range order {
 		c, text := &s.columns[at], row.fields[i]
 		if text == "" {
