@@ -1,0 +1,116 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"gorm.io/gorm"
+
+	"loan310/app/fault"
+)
+
+// CodeInProgress marks a request whose twin is being answered right now.
+const CodeInProgress fault.Code = "request_in_progress"
+
+// requestLease is how long a request may take before another with its key
+// may take over.
+const requestLease = 60 * time.Second
+
+// StoredResponse is an answer given before.
+type StoredResponse struct {
+	Status      int
+	ContentType string
+	Body        []byte
+}
+
+// Idempotency remembers answers by scope (who asks for what) and key.
+type Idempotency struct{ db *DB }
+
+// Idempotency gives the memory of answers.
+func (db *DB) Idempotency() *Idempotency { return &Idempotency{db} }
+
+type idempotencyRow struct {
+	RequestHash string
+	Status      int
+	ContentType string
+	Body        []byte
+	LockedUntil moment
+	FinishedAt  moment
+}
+
+// Begin takes the lease of a request, or gives the answer of its twin. Both
+// nil: go on, then Finish or Abandon. The same key with another hash is a
+// Mismatch with fault.CodeKeyReused; one being answered by another a Conflict
+// with CodeInProgress, until its lease of 60 s is over.
+func (s *Idempotency) Begin(ctx context.Context, scope, key, requestHash string, now time.Time) (*StoredResponse, error) {
+	var stored *StoredResponse
+	until := now.Add(requestLease).UnixMicro()
+	err := s.db.in(ctx, func(ctx context.Context, tx *gorm.DB) error {
+		stored = nil
+		taken, err := exec(ctx, tx, `INSERT INTO idempotency_keys (scope, key, request_hash, status, content_type, created_at, locked_until)
+			VALUES (?, ?, ?, 0, '', ?, ?) ON CONFLICT (scope, key) DO NOTHING`, scope, key, requestHash, now.UnixMicro(), until)
+		if err != nil || taken == 1 {
+			return err
+		}
+		row, err := queryOne[idempotencyRow](ctx, tx, `SELECT request_hash, status, content_type, body, locked_until, finished_at
+			FROM idempotency_keys WHERE scope = ? AND key = ?`, scope, key)
+		switch {
+		case none(err): // abandoned between the two statements
+			return inProgress()
+		case err != nil:
+			return err
+		case row.RequestHash != requestHash:
+			return fault.New(fault.Mismatch, fault.CodeKeyReused, "this idempotency key was used for another request")
+		case !row.FinishedAt.IsZero():
+			stored, err = s.response(row, scope, key)
+			return err
+		}
+		taken, err = exec(ctx, tx, `UPDATE idempotency_keys SET locked_until = ?
+			WHERE scope = ? AND key = ? AND finished_at IS NULL AND locked_until <= ?`, until, scope, key, now.UnixMicro())
+		if err == nil && taken == 0 {
+			return inProgress()
+		}
+		return err
+	})
+	if err != nil {
+		return nil, failed("beginning a request", err)
+	}
+	return stored, nil
+}
+
+func inProgress() error {
+	return fault.New(fault.Conflict, CodeInProgress, "the same request is being answered; ask again in a moment")
+}
+
+func (s *Idempotency) response(row idempotencyRow, scope, key string) (*StoredResponse, error) {
+	body, err := s.db.keys.open(row.Body, "idempotency_keys", "body", scope+"\x00"+key)
+	if err != nil {
+		return nil, err
+	}
+	return &StoredResponse{Status: row.Status, ContentType: row.ContentType, Body: body}, nil
+}
+
+// Finish stores the answer. An answer stored already stays.
+func (s *Idempotency) Finish(ctx context.Context, scope, key string, response StoredResponse) error {
+	sealed, err := s.db.keys.seal(response.Body, "idempotency_keys", "body", scope+"\x00"+key)
+	if err != nil {
+		return failed("storing an answer", err)
+	}
+	err = s.db.in(ctx, func(ctx context.Context, tx *gorm.DB) error {
+		_, err := exec(ctx, tx, `UPDATE idempotency_keys SET status = ?, content_type = ?, body = ?, finished_at = ?
+			WHERE scope = ? AND key = ? AND finished_at IS NULL`,
+			response.Status, response.ContentType, sealed, at(s.db.clock()), scope, key)
+		return err
+	})
+	return failed("storing an answer", err)
+}
+
+// Abandon gives the lease back without an answer, so that the request may be
+// sent again.
+func (s *Idempotency) Abandon(ctx context.Context, scope, key string) error {
+	err := s.db.in(ctx, func(ctx context.Context, tx *gorm.DB) error {
+		_, err := exec(ctx, tx, "DELETE FROM idempotency_keys WHERE scope = ? AND key = ? AND finished_at IS NULL", scope, key)
+		return err
+	})
+	return failed("abandoning a request", err)
+}

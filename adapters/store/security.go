@@ -1,0 +1,182 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"gorm.io/gorm"
+
+	"loan310/app/audit"
+	"loan310/app/fault"
+	"loan310/app/security"
+)
+
+// Security gives the store of credentials.
+func (db *DB) Security() security.Store { return credentials{db} }
+
+type credentials struct{ db *DB }
+
+type challengeRow struct {
+	ID         string
+	PhoneIndex string
+	Phone      []byte
+	CodeHash   string
+	Language   string
+	Created    moment `gorm:"column:created_at"`
+	ExpiresAt  moment
+	Attempts   int
+	UsedAt     moment
+}
+
+func (challengeRow) TableName() string { return "challenges" }
+
+type staffRow struct {
+	ID           string
+	Login        string
+	Name         string
+	Role         string
+	PasswordHash string
+	Demo         bool
+	DisabledAt   moment
+}
+
+func (staffRow) TableName() string { return "staff" }
+
+type apiKeyRow struct {
+	ID         string
+	PlatformID string
+	Hash       string
+	Demo       bool
+	Created    moment `gorm:"column:created_at"`
+	RevokedAt  moment
+}
+
+func (apiKeyRow) TableName() string { return "api_keys" }
+
+// SaveChallenge stores a new challenge.
+func (s credentials) SaveChallenge(ctx context.Context, c security.Challenge) error {
+	index, err := s.db.keys.blind("phone", c.Phone)
+	if err != nil {
+		return failed("storing a challenge", err)
+	}
+	sealed, err := s.db.keys.seal([]byte(c.Phone), "challenges", "phone", c.ID)
+	if err != nil {
+		return failed("storing a challenge", err)
+	}
+	row := challengeRow{
+		ID: c.ID, PhoneIndex: index, Phone: sealed, CodeHash: c.CodeHash, Language: c.Language,
+		Created: at(c.CreatedAt), ExpiresAt: at(c.ExpiresAt), Attempts: c.Attempts, UsedAt: at(c.UsedAt),
+	}
+	err = s.db.in(ctx, func(ctx context.Context, tx *gorm.DB) error { return gorm.G[challengeRow](tx).Create(ctx, &row) })
+	return failed("storing a challenge", err)
+}
+
+// CountChallenges tells how many challenges were made for a phone at or after
+// a time.
+func (s credentials) CountChallenges(ctx context.Context, phone string, since time.Time) (int64, error) {
+	index, err := s.db.keys.blind("phone", phone)
+	if err != nil {
+		return 0, failed("counting challenges", err)
+	}
+	count, err := queryOne[int64](ctx, s.db.engine.reader(),
+		"SELECT COUNT(*) FROM challenges WHERE phone_index = ? AND created_at >= ?", index, since.UnixMicro())
+	return count, failed("counting challenges", err)
+}
+
+// TryChallenge counts an attempt and gives the challenge as it was before.
+func (s credentials) TryChallenge(ctx context.Context, id string) (security.Challenge, error) {
+	var row challengeRow
+	err := s.db.in(ctx, func(ctx context.Context, tx *gorm.DB) error {
+		var err error
+		row, err = queryOne[challengeRow](ctx, tx, "UPDATE challenges SET attempts = attempts + 1 WHERE id = ? RETURNING *", id)
+		return missing("challenge", err)
+	})
+	if err != nil {
+		return security.Challenge{}, failed("trying a challenge", err)
+	}
+	phone, err := s.db.keys.open(row.Phone, "challenges", "phone", row.ID)
+	if err != nil {
+		return security.Challenge{}, failed("trying a challenge", err)
+	}
+	return security.Challenge{
+		ID: row.ID, Phone: string(phone), CodeHash: row.CodeHash, Language: row.Language, CreatedAt: row.Created.Time,
+		ExpiresAt: row.ExpiresAt.Time, Attempts: row.Attempts - 1, UsedAt: row.UsedAt.Time,
+	}, nil
+}
+
+// UseChallenge marks a challenge used, once.
+func (s credentials) UseChallenge(ctx context.Context, id string, now time.Time) error {
+	err := s.db.in(ctx, func(ctx context.Context, tx *gorm.DB) error {
+		changed, err := exec(ctx, tx, "UPDATE challenges SET used_at = ? WHERE id = ? AND used_at IS NULL", now.UnixMicro(), id)
+		if err != nil || changed == 1 {
+			return err
+		}
+		if _, err := gorm.G[challengeRow](tx).Where("id = ?", id).Take(ctx); err != nil {
+			return missing("challenge", err)
+		}
+		return fault.New(fault.Conflict, fault.CodeWrongState, "this code was used already")
+	})
+	return failed("using a challenge", err)
+}
+
+// SaveStaff stores a staff member, or replaces the one of the same login,
+// whose id stays.
+func (s credentials) SaveStaff(ctx context.Context, staff security.Staff, entry audit.Entry) error {
+	err := s.db.in(ctx, func(ctx context.Context, tx *gorm.DB) error {
+		_, err := exec(ctx, tx, `INSERT INTO staff (id, login, name, role, password_hash, demo, disabled_at) VALUES (?, ?, ?, ?, ?, ?, ?)
+			ON CONFLICT (login) DO UPDATE SET name = excluded.name, role = excluded.role, password_hash = excluded.password_hash,
+			demo = excluded.demo, disabled_at = excluded.disabled_at`,
+			staff.ID, staff.Login, staff.Name, string(staff.Role), staff.PasswordHash, staff.Demo, at(staff.DisabledAt))
+		if err != nil {
+			return err
+		}
+		return record(ctx, tx, entry)
+	})
+	return failed("storing a staff member", err)
+}
+
+// StaffByLogin gives a staff member; fault.NotFound when there is none.
+func (s credentials) StaffByLogin(ctx context.Context, login string) (security.Staff, error) {
+	row, err := gorm.G[staffRow](s.db.engine.reader()).Where("login = ?", login).Take(ctx)
+	if err != nil {
+		return security.Staff{}, failed("reading a staff member", missing("staff member", err))
+	}
+	return security.Staff{
+		ID: row.ID, Login: row.Login, Name: row.Name, Role: security.Role(row.Role), PasswordHash: row.PasswordHash,
+		Demo: row.Demo, DisabledAt: row.DisabledAt.Time,
+	}, nil
+}
+
+// SaveAPIKey stores a key, or the revocation of one already stored. A hash
+// stored under another id is a Conflict with fault.CodeDuplicate.
+func (s credentials) SaveAPIKey(ctx context.Context, k security.APIKey, entry audit.Entry) error {
+	err := s.db.in(ctx, func(ctx context.Context, tx *gorm.DB) error {
+		_, err := exec(ctx, tx, `INSERT INTO api_keys (id, platform_id, hash, demo, created_at, revoked_at) VALUES (?, ?, ?, ?, ?, ?)
+			ON CONFLICT (id) DO UPDATE SET revoked_at = excluded.revoked_at`,
+			k.ID, k.PlatformID, k.Hash, k.Demo, at(k.CreatedAt), at(k.RevokedAt))
+		if err != nil {
+			return err
+		}
+		return record(ctx, tx, entry)
+	})
+	return failed("storing an API key", err)
+}
+
+// APIKeyByHash gives a key, revoked or not; fault.NotFound when there is none.
+func (s credentials) APIKeyByHash(ctx context.Context, hash string) (security.APIKey, error) {
+	row, err := gorm.G[apiKeyRow](s.db.engine.reader()).Where("hash = ?", hash).Take(ctx)
+	if err != nil {
+		return security.APIKey{}, failed("reading an API key", missing("API key", err))
+	}
+	return security.APIKey{
+		ID: row.ID, PlatformID: row.PlatformID, Hash: row.Hash, Demo: row.Demo,
+		CreatedAt: row.Created.Time, RevokedAt: row.RevokedAt.Time,
+	}, nil
+}
+
+// HasDemo tells whether demo staff or demo keys exist.
+func (s credentials) HasDemo(ctx context.Context) (bool, error) {
+	count, err := queryOne[int64](ctx, s.db.engine.reader(),
+		"SELECT (SELECT COUNT(*) FROM staff WHERE demo) + (SELECT COUNT(*) FROM api_keys WHERE demo)")
+	return count > 0, failed("looking for demo credentials", err)
+}

@@ -1,0 +1,190 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"gorm.io/gorm"
+
+	"loan310/app/audit"
+	"loan310/app/drawdown"
+	"loan310/app/fault"
+	"loan310/app/ident"
+	"loan310/app/ledger"
+)
+
+// Reserve takes the amount from the line and stores the payout. Headroom is
+// taken by one conditional update, so that two draws cannot both have the
+// last of it. A refusal is recorded as drawdown.refused with its code.
+func (s drawdowns) Reserve(ctx context.Context, id string, payout drawdown.Payout, journal ledger.Journal, entry audit.Entry) (drawdown.Drawdown, drawdown.Payout, error) {
+	sealed, err := s.db.keys.sealJSON(account{payout.Account, payout.Holder}, "payouts", "account", payout.Key)
+	if err != nil {
+		return drawdown.Drawdown{}, drawdown.Payout{}, failed("reserving a drawdown", err)
+	}
+	var storedDraw drawdown.Drawdown
+	var storedPayout drawdown.Payout
+	err = s.db.in(ctx, func(ctx context.Context, tx *gorm.DB) error {
+		storedPayout = drawdown.Payout{}
+		row, err := queryOne[drawdownRow](ctx, tx, `UPDATE drawdowns SET state = 'paying', version = version + 1
+			WHERE id = ? AND state = 'requested' RETURNING *`, id)
+		if err != nil {
+			storedDraw, storedPayout, err = s.asStored(ctx, tx, id, err)
+			return err
+		}
+		if err := reserving(row, payout, journal); err != nil {
+			return err
+		}
+		taken, err := exec(ctx, tx, `UPDATE lines SET used_fen = used_fen + ?, version = version + 1
+			WHERE id = ? AND merchant_id = ? AND state = 'active' AND limit_fen - used_fen >= ?`,
+			row.AmountFen, row.LineID, row.MerchantID, row.AmountFen)
+		if err != nil {
+			return err
+		}
+		if taken == 0 {
+			storedDraw, err = s.refuse(ctx, tx, row, entry)
+			return err
+		}
+		if err := book(ctx, tx, journal); err != nil {
+			return err
+		}
+		if err := insertPayout(ctx, tx, payout, sealed, journal.ID); err != nil {
+			return err
+		}
+		storedDraw = row.domain()
+		storedPayout = payout
+		storedPayout.State, storedPayout.Calls, storedPayout.Asks = drawdown.PayoutSent, 0, 0
+		storedPayout.LastCallAt, storedPayout.SettledAt = time.Time{}, time.Time{}
+		storedPayout.RailRef, storedPayout.FailureCode = "", ""
+		return record(ctx, tx, entry)
+	})
+	if err != nil {
+		return drawdown.Drawdown{}, drawdown.Payout{}, failed("reserving a drawdown", err)
+	}
+	return storedDraw, storedPayout, nil
+}
+
+// asStored gives a drawdown that no longer waits to be reserved, with its
+// payout if it has one.
+func (s drawdowns) asStored(ctx context.Context, tx *gorm.DB, id string, cause error) (drawdown.Drawdown, drawdown.Payout, error) {
+	if !none(cause) {
+		return drawdown.Drawdown{}, drawdown.Payout{}, cause
+	}
+	row, err := queryOne[drawdownRow](ctx, tx, "SELECT * FROM drawdowns WHERE id = ?", id)
+	if err != nil {
+		return drawdown.Drawdown{}, drawdown.Payout{}, missing("drawdown", err)
+	}
+	payout, err := s.payoutOf(ctx, tx, id)
+	if fault.KindOf(err) == fault.NotFound {
+		err = nil // refused before there was one
+	}
+	return row.domain(), payout, err
+}
+
+// refuse moves a drawdown the line has no room for to Failed.
+func (s drawdowns) refuse(ctx context.Context, tx *gorm.DB, row drawdownRow, entry audit.Entry) (drawdown.Drawdown, error) {
+	line, err := queryOne[lineRow](ctx, tx, "SELECT * FROM lines WHERE id = ?", row.LineID)
+	if err != nil {
+		return drawdown.Drawdown{}, missing("line", err)
+	}
+	code := fault.CodeInsufficientLine
+	if line.State != lineActive || line.MerchantID != row.MerchantID {
+		code = drawdown.CodeLineClosed
+	}
+	refused, err := queryOne[drawdownRow](ctx, tx, `UPDATE drawdowns SET state = 'failed', failure_code = ?, settled_at = ?
+		WHERE id = ? RETURNING *`, string(code), at(entry.At), row.ID)
+	if err != nil {
+		return drawdown.Drawdown{}, err
+	}
+	entry.Action, entry.Detail = "drawdown.refused", string(code)
+	return refused.domain(), record(ctx, tx, entry)
+}
+
+// SettlePaid records that the rail confirmed the payout.
+func (s drawdowns) SettlePaid(ctx context.Context, drawdownID, railRef string, journal ledger.Journal, entry audit.Entry) (drawdown.Drawdown, error) {
+	var stored drawdown.Drawdown
+	err := s.db.in(ctx, func(ctx context.Context, tx *gorm.DB) error {
+		row, err := queryOne[drawdownRow](ctx, tx, `UPDATE drawdowns SET state = 'paid', settled_at = ?, version = version + 1
+			WHERE id = ? AND state IN ('paying', 'unknown') RETURNING *`, at(journal.BookedAt), drawdownID)
+		if err != nil {
+			stored, err = s.already(ctx, tx, drawdownID, drawdown.Paid, err)
+			return err
+		}
+		stored = row.domain()
+		settled, err := exec(ctx, tx, `UPDATE payouts SET state = 'paid', rail_ref = ?, settled_at = ?, version = version + 1
+			WHERE drawdown_id = ? AND state IN ('sent', 'unknown')`, railRef, at(journal.BookedAt), drawdownID)
+		if err != nil {
+			return err
+		}
+		if settled != 1 {
+			return errTorn
+		}
+		if err := book(ctx, tx, journal); err != nil {
+			return err
+		}
+		return record(ctx, tx, entry)
+	})
+	if err != nil {
+		return drawdown.Drawdown{}, failed("settling a payout as paid", err)
+	}
+	return stored, nil
+}
+
+// SettleFailed records that the rail refused the payout for good: the
+// reserving journal is reversed and the line has its headroom back.
+func (s drawdowns) SettleFailed(ctx context.Context, drawdownID string, code fault.Code, railCode string, now time.Time, entry audit.Entry) (drawdown.Drawdown, error) {
+	var stored drawdown.Drawdown
+	err := s.db.in(ctx, func(ctx context.Context, tx *gorm.DB) error {
+		row, err := queryOne[drawdownRow](ctx, tx, `UPDATE drawdowns SET state = 'failed', failure_code = ?, settled_at = ?,
+			version = version + 1 WHERE id = ? AND state IN ('paying', 'unknown') RETURNING *`, string(code), at(now), drawdownID)
+		if err != nil {
+			stored, err = s.already(ctx, tx, drawdownID, drawdown.Failed, err)
+			return err
+		}
+		stored = row.domain()
+		released, err := exec(ctx, tx, `UPDATE lines SET used_fen = used_fen - ?, version = version + 1
+			WHERE id = ? AND used_fen >= ?`, row.AmountFen, row.LineID, row.AmountFen)
+		if err != nil {
+			return err
+		}
+		settled, err := queryOne[payoutRow](ctx, tx, `UPDATE payouts SET state = 'failed', failure_code = ?, settled_at = ?,
+			version = version + 1 WHERE drawdown_id = ? AND state IN ('sent', 'unknown') RETURNING *`, railCode, at(now), drawdownID)
+		if err != nil && !none(err) {
+			return err
+		}
+		if err != nil || released != 1 {
+			return errTorn
+		}
+		reserved, err := journalByID(ctx, tx, settled.JournalID)
+		if err != nil {
+			return err
+		}
+		if err := book(ctx, tx, reserved.Reverse(ident.DerivedID(reserved.ID, "reversed"), now)); err != nil {
+			return err
+		}
+		return record(ctx, tx, entry)
+	})
+	if err != nil {
+		return drawdown.Drawdown{}, failed("settling a payout as failed", err)
+	}
+	return stored, nil
+}
+
+// errTorn reports a drawdown, payout and line that contradict each other;
+// nothing is written then.
+var errTorn = fault.New(fault.Internal, fault.CodeConstraint, "the drawdown, its payout and its line contradict each other")
+
+// already gives a drawdown that was not open to be settled: as stored where
+// it is settled so already, a Conflict where it stands otherwise.
+func (s drawdowns) already(ctx context.Context, tx *gorm.DB, id string, want drawdown.State, cause error) (drawdown.Drawdown, error) {
+	if !none(cause) {
+		return drawdown.Drawdown{}, cause
+	}
+	row, err := queryOne[drawdownRow](ctx, tx, "SELECT * FROM drawdowns WHERE id = ?", id)
+	if err != nil {
+		return drawdown.Drawdown{}, missing("drawdown", err)
+	}
+	if drawdown.State(row.State) != want {
+		return drawdown.Drawdown{}, fault.New(fault.Conflict, fault.CodeWrongState, "the drawdown is %s", row.State)
+	}
+	return row.domain(), nil
+}
