@@ -28,7 +28,8 @@ const (
 )
 
 // natural marks findings of which honest merchants have a share: only what
-// lies above it is deducted.
+// lies above it is deducted, and a single order never counts (one in a shop's
+// ten orders says nothing).
 const natural = findBeforePaid | findWeight | findFewScans | findPredates | findTooFast | findVoid
 
 // Stats are the counts the check made on its way, for features. Basis points
@@ -143,7 +144,7 @@ func (j *Join) deduct(report *Report, tallies [findingCount]tally, service, kept
 	for bit, sum := range tallies {
 		amount, orders := sum.amount, sum.orders
 		if 1<<bit&natural != 0 && orders > 0 {
-			free := min(orders, j.paid*int64(j.options.Rules.Penalties[codes[bit]].Natural)/10_000)
+			free := min(orders, max(1, j.paid*int64(j.options.Rules.Penalties[codes[bit]].Natural)/10_000))
 			amount = int64(money.MulDiv(money.Amount(amount), orders-free, orders))
 			orders -= free
 		}

@@ -147,6 +147,9 @@ func (j *Join) signals(report *Report, found [findingCount]int64, spikes []spike
 		report.Stats.CoverageBps = share(matured-found[bitMissing], matured)
 	}
 	for bit, orders := range found {
+		if 1<<bit&natural != 0 && orders == 1 {
+			continue
+		}
 		if 1<<bit != findPending && orders > 0 {
 			whole := j.paid
 			if 1<<bit == findMissing {

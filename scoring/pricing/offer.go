@@ -15,7 +15,7 @@ const (
 	CodeInflow      = "limit_inflow"        // bank inflow
 	CodeDebtService = "limit_debt_service"  // what is left for debt service
 	CodeAbsolute    = "limit_absolute"      // the lane's highest limit, less what is owed
-	CodeEntry       = "limit_entry"         // neither revenue nor inflow is known
+	CodeEntry       = "limit_entry"         // revenue and inflow are small or not known
 	CodeWanted      = "limit_wanted"        // the merchant asked for less
 	CodeTooSmall    = "limit_below_minimum" // declines
 	CodeNoCapacity  = "no_repay_capacity"   // declines
@@ -36,7 +36,9 @@ type Band struct {
 	AnnualRate   money.BasisPoints `json:"annual_rate_bps"`
 	RevenueTimes money.BasisPoints `json:"revenue_times_bps"` // limit over verified monthly revenue: 10,000 = one month
 	InflowTimes  money.BasisPoints `json:"inflow_times_bps"`  // limit over monthly bank inflow
-	Entry        money.Amount      `json:"entry_fen"`         // limit when neither is known; 0 = no offer then
+	// Entry is the limit when neither is known, and the floor where both are
+	// small: debt service still bounds it then. 0 = neither.
+	Entry money.Amount `json:"entry_fen"`
 }
 
 // Plan is a lane's limits.
@@ -129,7 +131,8 @@ func (p *Plan) Limit(product *Product, band Band, capacity Capacity, caps []Cap)
 		reason.Code = ""
 	}
 	if capacity.Wanted > 0 {
-		lower(capacity.Wanted, CodeWanted)
+		// Who wants less than the smallest line may draw less of it.
+		lower(max(capacity.Wanted, product.MinimumOffer), CodeWanted)
 	}
 	limit = limit.FloorTo(product.Step)
 	if reason.Code != "" {
@@ -146,8 +149,16 @@ func (p *Plan) Limit(product *Product, band Band, capacity Capacity, caps []Cap)
 	return 0, append([]verdict.Reason{short}, reasons...)
 }
 
-// basis gives what revenue and inflow allow.
+// basis gives what revenue and inflow allow, at least the band's entry limit.
 func (p *Plan) basis(band Band, capacity Capacity) (money.Amount, verdict.Reason) {
+	limit, reason := p.means(band, capacity)
+	if limit < band.Entry {
+		return band.Entry, verdict.Reason{Code: CodeEntry}
+	}
+	return limit, reason
+}
+
+func (p *Plan) means(band Band, capacity Capacity) (money.Amount, verdict.Reason) {
 	revenue, inflow := capacity.VerifiedMonthly, capacity.InflowMonthly
 	switch {
 	case revenue == nil && inflow == nil:
