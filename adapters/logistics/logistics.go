@@ -156,15 +156,14 @@ func (f *Feed) page(ctx, overall context.Context, query underwriting.Query, curs
 		return Page{}, err
 	}
 	page, err := breaker.HedgedRead(ctx, f.guard, "search_waybills", func(within context.Context) (Page, error) {
-		deadline, _ := overall.Deadline()
-		within, cancel := context.WithDeadline(within, deadline)
+		limited, cancel := limit(ctx, within, overall)
 		defer cancel()
-		page, err := f.read(within, search{
+		page, err := f.read(limited, search{
 			LicenceNumber: query.LicenceNumber, Since: query.Since.UTC(), Until: query.Until.UTC(),
 			Cursor: cursor, PageSize: f.settings.PageSize,
 		})
-		if err != nil && overall.Err() != nil {
-			return Page{}, spent(ctx, overall)
+		if err != nil && limited.Err() != nil && within.Err() == nil {
+			return Page{}, tookTooLong(err)
 		}
 		return page, err
 	})
@@ -201,18 +200,6 @@ func (f *Feed) read(ctx context.Context, body search) (Page, error) {
 	}
 }
 
-// spent tells whether the fetch must end: its caller gave up, or its budget
-// is used.
-func spent(ctx, overall context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return fault.New(fault.Unavailable, breaker.CodeGaveUp, "provider %s was not waited for", provider).Wrap(err)
-	}
-	if err := overall.Err(); err != nil {
-		return fault.New(fault.Unavailable, breaker.CodeBudget, "provider %s took longer than the whole fetch may", provider).Wrap(err)
-	}
-	return nil
-}
-
 // firstStep is the earliest step the carrier told of, zero when none.
 func firstStep(row *evidence.Waybill) time.Time {
 	for _, at := range [...]time.Time{row.CreatedAt, row.PickedUpAt, row.SignedAt} {
@@ -221,12 +208,4 @@ func firstStep(row *evidence.Waybill) time.Time {
 		}
 	}
 	return time.Time{}
-}
-
-// older gives the earlier of two moments; zero, "not said", yields.
-func older(a, b time.Time) time.Time {
-	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
-		return b
-	}
-	return a
 }

@@ -31,7 +31,8 @@ type wireEvent struct {
 // newLogistics serves parcel histories by our contract and spot checks as
 // Kuaidi100 does. A merchant without any parcel in the book is unknown here.
 func newLogistics(c *core) http.Handler {
-	parcels := history[evidence.Waybill]{rows: c.book.Waybills, at: firstStep, wire: waybillWire}
+	parcels := history[evidence.Waybill]{
+		kept: newResumes[evidence.Waybill](c), rows: c.book.Waybills, at: firstStep, wire: waybillWire}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v1/waybills/search", c.bearer(Logistics, c.signed(Logistics, func(w http.ResponseWriter, request *http.Request) {
 		parcels.serve(c, w, request)

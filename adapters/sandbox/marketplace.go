@@ -37,6 +37,7 @@ type wireOrder struct {
 // book is unknown here.
 func newMarketplace(c *core) http.Handler {
 	orders := history[evidence.Order]{
+		kept: newResumes[evidence.Order](c),
 		rows: c.book.Orders,
 		at:   func(row *evidence.Order) time.Time { return row.CreatedAt },
 		wire: func(row *evidence.Order) any {

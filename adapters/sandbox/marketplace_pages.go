@@ -3,6 +3,7 @@ package sandbox
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"iter"
 	"net/http"
 	"strconv"
@@ -16,6 +17,7 @@ const maxPageRows = 5_000
 // history serves one kind of row by the search of our own contracts: NDJSON
 // pages, each closed by a trailer.
 type history[T any] struct {
+	kept *resumes[T]
 	rows func(merchantID string) iter.Seq2[*T, error]
 	at   func(*T) time.Time // zero: the row has no time and is in every window
 	wire func(*T) any
@@ -58,13 +60,31 @@ func (h history[T]) serve(c *core, w http.ResponseWriter, request *http.Request)
 	}
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	out := bufio.NewWriterSize(w, 32<<10)
-	encoder := json.NewEncoder(out)
+	if h.page(c, json.NewEncoder(out), request, asked, merchant.ID, offset) {
+		_ = out.Flush()
+	}
+}
+
+// page writes one page and tells whether it is whole.
+func (h history[T]) page(c *core, out *json.Encoder, request *http.Request, asked searchBody, merchantID string, offset int) bool {
+	keyAt := func(offset int) string {
+		return fmt.Sprintf("%s/%d/%d/%d/%d", merchantID, asked.Since.UnixNano(), asked.Until.UnixNano(), drawOf(request).staleDays, offset)
+	}
 	var end trailerLine
 	end.Page.DataAsOf = c.toldAsOf(request)
-	seen := 0
-	for row, err := range h.rows(merchant.ID) {
+	seen := offset
+	rows := h.kept.take(keyAt(offset))
+	if rows == nil {
+		rows, seen = newWalk(h.rows(merchantID)), 0
+	}
+	for {
+		row, err, more := rows.row()
 		if err != nil {
-			return
+			rows.stop()
+			return false
+		}
+		if !more {
+			break
 		}
 		if at := h.at(row); !at.IsZero() && (at.Before(asked.Since) || !at.Before(asked.Until) || !c.knownBy(request, at)) {
 			continue
@@ -73,17 +93,20 @@ func (h history[T]) serve(c *core, w http.ResponseWriter, request *http.Request)
 			continue
 		}
 		if end.Page.Rows == asked.PageSize {
-			end.Page.Next = "o" + strconv.Itoa(offset+end.Page.Rows)
-			break
+			next := offset + end.Page.Rows
+			end.Page.Next = "o" + strconv.Itoa(next)
+			rows.keepAhead(row)
+			h.kept.keep(keyAt(next), rows)
+			return out.Encode(end) == nil
 		}
-		if encoder.Encode(h.wire(row)) != nil {
-			return
+		if out.Encode(h.wire(row)) != nil {
+			rows.stop()
+			return false
 		}
 		end.Page.Rows++
 	}
-	if encoder.Encode(end) == nil {
-		_ = out.Flush()
-	}
+	rows.stop()
+	return out.Encode(end) == nil
 }
 
 // offsetOf reads a cursor: the rows of the window already given.

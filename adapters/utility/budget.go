@@ -20,15 +20,28 @@ func guarded[T any](ctx context.Context, r *fetch, op string, call via[T], ask f
 		return none, err
 	}
 	return call(ctx, r.guard, op, func(within context.Context) (T, error) {
-		deadline, _ := r.overall.Deadline()
-		within, cancel := context.WithDeadline(within, deadline)
+		limited, cancel := limit(ctx, within, r.overall)
 		defer cancel()
-		value, err := ask(within)
-		if err != nil && r.overall.Err() != nil {
-			return none, spent(ctx, r.overall)
+		value, err := ask(limited)
+		if err != nil && limited.Err() != nil && within.Err() == nil {
+			return none, tookTooLong(err)
 		}
 		return value, err
 	})
+}
+
+// limit bounds a context by the fetch's budget, unless that ends no sooner
+// than the caller's own time.
+func limit(caller, within, overall context.Context) (context.Context, context.CancelFunc) {
+	deadline, _ := overall.Deadline()
+	if own, ok := caller.Deadline(); ok && !own.After(deadline) {
+		return within, func() {}
+	}
+	return context.WithDeadline(within, deadline)
+}
+
+func tookTooLong(cause error) error {
+	return fault.New(fault.Unavailable, breaker.CodeBudget, "provider %s took longer than the whole fetch may", provider).Wrap(cause)
 }
 
 // unavailable makes sure that a refused request, which is no answer about the
@@ -47,7 +60,7 @@ func spent(ctx, overall context.Context) error {
 		return fault.New(fault.Unavailable, breaker.CodeGaveUp, "provider %s was not waited for", provider).Wrap(err)
 	}
 	if err := overall.Err(); err != nil {
-		return fault.New(fault.Unavailable, breaker.CodeBudget, "provider %s took longer than the whole fetch may", provider).Wrap(err)
+		return tookTooLong(err)
 	}
 	return nil
 }
