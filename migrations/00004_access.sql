@@ -47,6 +47,7 @@ CREATE TABLE idempotency_keys (
     request_hash TEXT   NOT NULL,
     status       BIGINT NOT NULL,
     content_type TEXT   NOT NULL,
+    location     TEXT   NOT NULL,
     body         {{blob}},         -- encrypted
     created_at   BIGINT NOT NULL,
     locked_until BIGINT NOT NULL,

@@ -21,6 +21,7 @@ type StoredResponse struct {
 	Status      int
 	ContentType string
 	Body        []byte
+	Location    string // header; empty = none
 }
 
 // Idempotency remembers answers by scope (who asks for what) and key.
@@ -33,6 +34,7 @@ type idempotencyRow struct {
 	RequestHash string
 	Status      int
 	ContentType string
+	Location    string
 	Body        []byte
 	LockedUntil moment
 	FinishedAt  moment
@@ -47,12 +49,12 @@ func (s *Idempotency) Begin(ctx context.Context, scope, key, requestHash string,
 	until := now.Add(requestLease).UnixMicro()
 	err := s.db.in(ctx, func(ctx context.Context, tx *gorm.DB) error {
 		stored = nil
-		taken, err := exec(ctx, tx, `INSERT INTO idempotency_keys (scope, key, request_hash, status, content_type, created_at, locked_until)
-			VALUES (?, ?, ?, 0, '', ?, ?) ON CONFLICT (scope, key) DO NOTHING`, scope, key, requestHash, now.UnixMicro(), until)
+		taken, err := exec(ctx, tx, `INSERT INTO idempotency_keys (scope, key, request_hash, status, content_type, location, created_at, locked_until)
+			VALUES (?, ?, ?, 0, '', '', ?, ?) ON CONFLICT (scope, key) DO NOTHING`, scope, key, requestHash, now.UnixMicro(), until)
 		if err != nil || taken == 1 {
 			return err
 		}
-		row, err := queryOne[idempotencyRow](ctx, tx, `SELECT request_hash, status, content_type, body, locked_until, finished_at
+		row, err := queryOne[idempotencyRow](ctx, tx, `SELECT request_hash, status, content_type, location, body, locked_until, finished_at
 			FROM idempotency_keys WHERE scope = ? AND key = ?`, scope, key)
 		switch {
 		case none(err): // abandoned between the two statements
@@ -87,7 +89,7 @@ func (s *Idempotency) response(row idempotencyRow, scope, key string) (*StoredRe
 	if err != nil {
 		return nil, err
 	}
-	return &StoredResponse{Status: row.Status, ContentType: row.ContentType, Body: body}, nil
+	return &StoredResponse{Status: row.Status, ContentType: row.ContentType, Body: body, Location: row.Location}, nil
 }
 
 // Finish stores the answer. An answer stored already stays.
@@ -97,9 +99,9 @@ func (s *Idempotency) Finish(ctx context.Context, scope, key string, response St
 		return failed("storing an answer", err)
 	}
 	err = s.db.in(ctx, func(ctx context.Context, tx *gorm.DB) error {
-		_, err := exec(ctx, tx, `UPDATE idempotency_keys SET status = ?, content_type = ?, body = ?, finished_at = ?
+		_, err := exec(ctx, tx, `UPDATE idempotency_keys SET status = ?, content_type = ?, location = ?, body = ?, finished_at = ?
 			WHERE scope = ? AND key = ? AND finished_at IS NULL`,
-			response.Status, response.ContentType, sealed, at(s.db.clock()), scope, key)
+			response.Status, response.ContentType, response.Location, sealed, at(s.db.clock()), scope, key)
 		return err
 	})
 	return failed("storing an answer", err)

@@ -50,8 +50,10 @@ type Config struct {
 	Reached func(step, drawdownID string)
 	// SweepEvery is how often lost workflows are looked for. Zero means 5 s.
 	SweepEvery time.Duration
-	Version    string
-	Logger     *slog.Logger
+	// TrustedProxies are the addresses (CIDR) whose X-Forwarded-For is believed.
+	TrustedProxies []string
+	Version        string
+	Logger         *slog.Logger
 }
 
 // Keys are this installation's secrets.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"loan310/adapters/bank"
 	"loan310/adapters/breaker"
@@ -105,4 +106,65 @@ type spots struct{ spot *logistics.Spot }
 
 func (s spots) SpotCheck(ctx context.Context, applicationID, waybillNo, carrier string) (evidence.Waybill, error) {
 	return s.spot.For(applicationID).SpotCheck(ctx, waybillNo, carrier)
+}
+
+// connectRecords makes the sources that answer with one record.
+func (o *outside) connectRecords(providers Providers, board *breaker.Board, now clock.Clock) error {
+	guard := func(kind string, budget time.Duration) *breaker.Guard {
+		return breaker.New(breaker.Settings{Name: kind, Budget: budget, MaxWait: time.Second}, board)
+	}
+	at := providers.Kinds
+	reports, err := bureau.New(bureau.Options{
+		BaseURL: at[sandbox.Bureau].URL, KeyID: at[sandbox.Bureau].KeyID, Key: at[sandbox.Bureau].Key,
+		Guard: guard(sandbox.Bureau, 6*time.Second), Clock: now,
+	})
+	if err != nil {
+		return err
+	}
+	licences, err := registry.New(registry.Options{
+		BaseURL: at[sandbox.Registry].URL, Token: at[sandbox.Registry].Token, Guard: guard(sandbox.Registry, 4*time.Second),
+	})
+	if err != nil {
+		return err
+	}
+	people, err := identity.New(identity.Options{
+		BaseURL: at[sandbox.Identity].URL, KeyID: at[sandbox.Identity].KeyID, Key: at[sandbox.Identity].Key,
+		Guard: guard(sandbox.Identity, 4*time.Second), Clock: now,
+	})
+	if err != nil {
+		return err
+	}
+	messages, err := notify.New(notify.Options{
+		BaseURL: at[sandbox.Notify].URL, Token: at[sandbox.Notify].Token, Guard: guard(sandbox.Notify, 3*time.Second),
+	})
+	if err != nil {
+		return err
+	}
+	o.feeds.Bureau, o.feeds.Registry = reports, licences
+	o.registry, o.identity, o.notifier = licences, people, messages
+	o.closers = append(o.closers, reports.Close, licences.Close, people.Close, messages.Close)
+	return nil
+}
+
+// connectRail makes the payout rail. Its guard waits for no place and hedges
+// nothing; its budget lies below the grace that a lost answer is given.
+func (o *outside) connectRail(provider PayoutProvider, board *breaker.Board, now clock.Clock) error {
+	private, err := payout.ParsePrivateKey(provider.AppPrivateKey)
+	if err != nil {
+		return fmt.Errorf("payout: our private key: %w", err)
+	}
+	public, err := payout.ParsePublicKey(provider.RailPublicKey)
+	if err != nil {
+		return fmt.Errorf("payout: the rail's public key: %w", err)
+	}
+	rail, err := payout.New(payout.Options{
+		GatewayURL: provider.URL, AppID: provider.AppID, PrivateKey: private, PublicKey: public, Clock: now,
+		Guard: breaker.New(breaker.Settings{Name: sandbox.Payout, Budget: 8 * time.Second, MaxConcurrent: 128}, board),
+	})
+	if err != nil {
+		return err
+	}
+	o.rail = rail
+	o.closers = append(o.closers, rail.Close)
+	return nil
 }

@@ -53,6 +53,7 @@ type Deps struct {
 
 // Budgets bound the time each part may take. Zero fields take the defaults.
 type Budgets struct {
+	Default time.Duration                     // of a source with none of its own; default DefaultSourceBudget
 	Source  map[evidence.Source]time.Duration // default DefaultSourceBudget
 	Spot    time.Duration                     // all spot checks together; default 4 s
 	Reserve time.Duration                     // kept for deciding and storing; default 8 s
@@ -65,7 +66,7 @@ func (b Budgets) source(source evidence.Source) time.Duration {
 	if budget, ok := b.Source[source]; ok && budget > 0 {
 		return budget
 	}
-	return DefaultSourceBudget
+	return or(b.Default, DefaultSourceBudget)
 }
 
 func (b Budgets) spot() time.Duration { return or(b.Spot, 4*time.Second) }

@@ -1,0 +1,237 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"loan310/adapters/dossier"
+	"loan310/adapters/sandbox"
+	"loan310/app/audit"
+	"loan310/app/clock"
+	"loan310/app/fault"
+	"loan310/app/security"
+)
+
+// Demo credentials, made by Dev and refused in production.
+const (
+	DemoOperator = "operator@demo.loan310"
+	DemoAnalyst  = "analyst@demo.loan310"
+	DemoPassword = "demo-password-310"
+	DemoAPIKey   = "l310_demo_key_for_local_use_only"
+	DemoPlatform = "demo-platform"
+)
+
+// Ports of a development environment; 0 picks free ones.
+type Ports struct {
+	Web, Temporal, TemporalUI, Sandbox int // Sandbox is the first of ten: control, then each provider
+}
+
+// DefaultPorts are those of `loan310 dev`.
+var DefaultPorts = Ports{Web: 3100, Temporal: 3101, TemporalUI: 3102, Sandbox: 3110}
+
+// DevOptions say how everything runs on one machine.
+type DevOptions struct {
+	Dir   string // keeps databases, keys and the sandbox's books; required
+	Host  string // default 127.0.0.1
+	Ports Ports
+	// Book is what the sandbox serves; required.
+	Book dossier.Book
+	// Database replaces the SQLite file in Dir; TemporalPostgres likewise.
+	Database, TemporalPostgres string
+	TemporalBinary             string
+	NoUI                       bool // no Temporal web UI
+	// NoWorker leaves the worker to another process.
+	NoWorker     bool
+	SourceBudget time.Duration
+	PayoutGrace  time.Duration
+	SweepEvery   time.Duration
+	Version      string
+	Logger       *slog.Logger
+	TemporalLog  io.Writer
+}
+
+// Dev is the whole product on one machine: Temporal, sandbox, web and worker.
+type Dev struct {
+	Stack    *Stack
+	Temporal *TemporalServer
+	Sandbox  *sandbox.Server
+	// Config is the stack's, for other processes to join with.
+	Config Config
+}
+
+// StartDev starts everything and returns when it serves.
+func StartDev(ctx context.Context, options DevOptions) (*Dev, error) {
+	if options.Host == "" {
+		options.Host = "127.0.0.1"
+	}
+	if err := os.MkdirAll(options.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make %s: %w", options.Dir, err)
+	}
+	if err := portsFree(ctx, options); err != nil {
+		return nil, err
+	}
+	dev := &Dev{}
+	if err := dev.start(ctx, options); err != nil {
+		return nil, errors.Join(err, dev.Stop())
+	}
+	return dev, nil
+}
+
+func (d *Dev) start(ctx context.Context, options DevOptions) error {
+	var err error
+	uiPort := options.Ports.TemporalUI
+	if !options.NoUI && uiPort == 0 {
+		if uiPort, err = freePort(ctx, options.Host); err != nil {
+			return err
+		}
+	}
+	if options.NoUI {
+		uiPort = 0
+	}
+	d.Temporal, err = StartTemporal(ctx, TemporalOptions{
+		Binary: options.TemporalBinary, Database: filepath.Join(options.Dir, "temporal.db"), Postgres: options.TemporalPostgres,
+		Host: options.Host, Port: options.Ports.Temporal, UIPort: uiPort, Log: options.TemporalLog,
+	})
+	if err != nil {
+		return err
+	}
+	secrets, err := sandbox.LoadSecrets(filepath.Join(options.Dir, "sandbox"))
+	if err != nil {
+		return err
+	}
+	d.Sandbox, err = sandbox.Start(ctx, sandbox.Options{
+		Book: options.Book, Host: options.Host, Ports: sandboxPorts(options.Ports.Sandbox), Dir: filepath.Join(options.Dir, "sandbox"),
+		Clock: clock.System, Secrets: secrets, Logger: options.Logger,
+	})
+	if err != nil {
+		return err
+	}
+	if d.Config, err = devConfig(options, d.Temporal.Address, SandboxProviders(d.Sandbox.URLs(), secrets)); err != nil {
+		return err
+	}
+	if d.Stack, err = New(ctx, d.Config); err != nil {
+		return err
+	}
+	if err := demoLogins(ctx, d.Stack.Security); err != nil {
+		return err
+	}
+	return d.Stack.Start(ctx)
+}
+
+func devConfig(options DevOptions, temporal string, providers Providers) (Config, error) {
+	keys, err := DemoKeys(options.Dir)
+	if err != nil {
+		return Config{}, err
+	}
+	database := options.Database
+	if database == "" {
+		path, err := filepath.Abs(filepath.Join(options.Dir, "loan310.db"))
+		if err != nil {
+			return Config{}, fmt.Errorf("find %s: %w", options.Dir, err)
+		}
+		database = "sqlite://" + path
+	}
+	return Config{
+		Database: database, Listen: net.JoinHostPort(options.Host, strconv.Itoa(options.Ports.Web)),
+		Temporal: temporal, Namespace: "loan310", Keys: keys, Providers: providers, Web: true, Worker: !options.NoWorker,
+		SourceBudget: options.SourceBudget, PayoutGrace: options.PayoutGrace, SweepEvery: options.SweepEvery,
+		Version: options.Version, Logger: options.Logger,
+	}, nil
+}
+
+// demoLogins makes one person of each kind and a platform's key.
+func demoLogins(ctx context.Context, service *security.Service) error {
+	had, err := service.HasDemo(ctx)
+	if err != nil || had {
+		return err
+	}
+	actor := audit.System("dev")
+	if _, err := service.AddStaff(ctx, DemoOperator, "Demo operator", DemoPassword, security.RoleOperator, true, actor); err != nil {
+		return fmt.Errorf("make demo operator: %w", err)
+	}
+	if _, err := service.AddStaff(ctx, DemoAnalyst, "Demo analyst", DemoPassword, security.RoleAnalyst, true, actor); err != nil {
+		return fmt.Errorf("make demo analyst: %w", err)
+	}
+	if _, err := service.AddAPIKey(ctx, DemoPlatform, DemoAPIKey, actor); err != nil {
+		return fmt.Errorf("make demo API key: %w", err)
+	}
+	return nil
+}
+
+// Wait blocks until ctx ends or a part that must run has ended by itself.
+func (d *Dev) Wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-d.Stack.Failed():
+		return err
+	case <-d.Temporal.Done():
+		return fault.New(fault.Unavailable, CodeTemporal, "the Temporal server ended by itself; its last words are in the log")
+	}
+}
+
+// Stop ends everything, the worker before what it stands on.
+func (d *Dev) Stop() error {
+	var problems []error
+	if d.Stack != nil {
+		problems = append(problems, d.Stack.Stop())
+	}
+	if d.Sandbox != nil {
+		problems = append(problems, d.Sandbox.Close())
+	}
+	if d.Temporal != nil {
+		problems = append(problems, d.Temporal.Stop())
+	}
+	return errors.Join(problems...)
+}
+
+func sandboxPorts(first int) map[string]int {
+	ports := map[string]int{}
+	if first == 0 {
+		return ports
+	}
+	ports[sandbox.Control] = first
+	for i, kind := range sandbox.Kinds() {
+		ports[kind] = first + 1 + i
+	}
+	return ports
+}
+
+// portsFree finds a taken port before anything is started.
+func portsFree(ctx context.Context, options DevOptions) error {
+	flags := map[int]string{
+		options.Ports.Web: "--port", options.Ports.Temporal: "--temporal-port", options.Ports.TemporalUI: "--temporal-ui-port",
+	}
+	for _, port := range sandboxPorts(options.Ports.Sandbox) {
+		flags[port] = "--sandbox-port (the first of ten)"
+	}
+	delete(flags, 0)
+	for port, flag := range flags {
+		address := net.JoinHostPort(options.Host, strconv.Itoa(port))
+		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+		if err != nil {
+			return portTaken(address, flag+", or all of them with --free-ports", err)
+		}
+		if err := listener.Close(); err != nil {
+			return fmt.Errorf("try port %d: %w", port, err)
+		}
+	}
+	return nil
+}
+
+func freePort(ctx context.Context, host string) (int, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(host, "0"))
+	if err != nil {
+		return 0, fmt.Errorf("find a free port: %w", err)
+	}
+	port := listener.Addr().(*net.TCPAddr).Port
+	return port, listener.Close()
+}

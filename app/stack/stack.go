@@ -1,0 +1,289 @@
+package stack
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.temporal.io/sdk/client"
+	temporallog "go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/worker"
+
+	"loan310/adapters/breaker"
+	"loan310/adapters/store"
+	"loan310/app/clock"
+	"loan310/app/drawdown"
+	"loan310/app/fault"
+	"loan310/app/ident"
+	"loan310/app/merchant"
+	"loan310/app/security"
+	"loan310/app/underwriting"
+	"loan310/scoring"
+	"loan310/web"
+	"loan310/workflows"
+)
+
+// CodePort marks an address that another program holds.
+const CodePort fault.Code = "port_taken"
+
+// Stack is one process of the product: use cases over their adapters, with
+// web, worker or both.
+type Stack struct {
+	DB           *store.DB
+	Board        *breaker.Board
+	Merchants    *merchant.Service
+	Underwriting *underwriting.Service
+	Drawdowns    *drawdown.Service
+	Security     *security.Service
+	Chain        *workflows.Client
+	Temporal     client.Client
+
+	config  Config
+	outside *outside
+	handler http.Handler
+	server  *http.Server
+	worker  worker.Worker
+	address string
+	stop    context.CancelFunc
+	running sync.WaitGroup
+	failed  chan error
+}
+
+// New makes a stack. It opens the database and connects to Temporal, but
+// serves nothing before Start.
+func New(ctx context.Context, config Config) (*Stack, error) {
+	if err := config.Check(); err != nil {
+		return nil, err
+	}
+	s := &Stack{config: config, Board: breaker.NewBoard(clock.System, config.Logger), failed: make(chan error, 2)}
+	if err := s.build(ctx); err != nil {
+		return nil, errors.Join(err, s.Stop())
+	}
+	return s, nil
+}
+
+func (s *Stack) build(ctx context.Context) error {
+	if err := s.openStore(ctx); err != nil {
+		return err
+	}
+	if err := s.dialTemporal(ctx); err != nil {
+		return err
+	}
+	pepper, err := base64.StdEncoding.DecodeString(s.config.Keys.Pepper)
+	if err != nil || len(pepper) < 32 {
+		return fault.New(fault.Invalid, CodeUnsafe, "the keys file holds no usable pepper")
+	}
+	if s.outside, err = connect(s.config.Providers, s.Board, clock.System, pepper); err != nil {
+		return fmt.Errorf("connect providers: %w", err)
+	}
+	if err := s.makeUseCases(ctx, pepper); err != nil {
+		return err
+	}
+	return s.refuseDemo(ctx)
+}
+
+func (s *Stack) openStore(ctx context.Context) error {
+	keys, err := store.ParseKeys(s.config.Keys.Store)
+	if err != nil {
+		return fmt.Errorf("read data keys: %w", err)
+	}
+	s.DB, err = store.Open(ctx, store.Config{DSN: s.config.Database, Keys: keys, Clock: clock.System, Logger: s.config.Logger})
+	if err != nil {
+		return fmt.Errorf("open database: %w", err)
+	}
+	if err := s.DB.Migrate(ctx); err != nil {
+		return fmt.Errorf("migrate database: %w", err)
+	}
+	return nil
+}
+
+func (s *Stack) dialTemporal(ctx context.Context) error {
+	cipher, err := payloadCipher(s.config.Keys.Payload)
+	if err != nil {
+		return err
+	}
+	data, failure := workflows.Converters(cipher)
+	s.Temporal, err = client.DialContext(ctx, client.Options{
+		HostPort: s.config.Temporal, Namespace: s.config.Namespace, DataConverter: data, FailureConverter: failure,
+		Logger: temporallog.NewStructuredLogger(s.config.Logger),
+	})
+	if err != nil {
+		return fault.New(fault.Unavailable, workflows.CodeChainDown, "no Temporal server answers at %s", s.config.Temporal).Wrap(err)
+	}
+	s.Chain = workflows.NewClient(s.Temporal)
+	return nil
+}
+
+func (s *Stack) makeUseCases(ctx context.Context, pepper []byte) error {
+	strategy := scoring.Default()
+	engine, err := scoring.Load(strategy)
+	if err != nil {
+		return fmt.Errorf("load strategy: %w", err)
+	}
+	s.Merchants = merchant.NewService(merchant.Deps{
+		Store: s.DB.Merchants(), Registry: s.outside.registry, Identity: s.outside.identity, Notifier: s.outside.notifier,
+		Now: clock.System, NewID: ident.NewID,
+	})
+	s.Security = security.NewService(security.Deps{
+		Store: s.DB.Security(), Sender: codes{s.outside.notifier}, Now: clock.System, NewID: ident.NewID, Pepper: pepper,
+	})
+	s.Underwriting = underwriting.NewService(underwriting.Deps{
+		Store: s.DB.Underwriting(), Evidence: s.DB.Evidence(), Progress: s.DB.Progress(), Feeds: s.outside.feeds, Spots: s.outside.spots,
+		Engine: engine, Strategy: strategy, Now: clock.System, NewID: ident.NewID, Logger: s.config.Logger,
+		LoadEngine: func(text []byte) (underwriting.Engine, error) { return scoring.Load(text) },
+		Budgets:    underwriting.Budgets{Default: s.config.SourceBudget},
+	})
+	s.Drawdowns = drawdown.NewService(drawdown.Deps{
+		Store: s.DB.Drawdowns(), Rails: map[string]drawdown.Rail{"wallet": s.outside.rail, "bank": s.outside.rail},
+		Now: clock.System, NewID: ident.NewID, Logger: s.config.Logger, Grace: s.config.PayoutGrace, Reached: s.config.Reached,
+	})
+	return s.Underwriting.Start(ctx)
+}
+
+// codes sends one-time codes as messages.
+type codes struct{ notifier merchant.Notifier }
+
+func (c codes) SendCode(ctx context.Context, phone, code, language, key string) error {
+	return c.notifier.Send(ctx, merchant.Message{
+		Phone: phone, Template: "one_time_code", Language: language, Args: map[string]string{"code": code}, Key: key,
+	})
+}
+
+// refuseDemo keeps demo logins out of production.
+func (s *Stack) refuseDemo(ctx context.Context) error {
+	if !s.config.Production {
+		return nil
+	}
+	demo, err := s.Security.HasDemo(ctx)
+	if err != nil {
+		return err
+	}
+	if demo {
+		return fault.New(fault.Invalid, CodeUnsafe, "will not start: the database holds demo logins; use a database that `loan310 dev` never touched")
+	}
+	return nil
+}
+
+// Start serves what the configuration asks for.
+func (s *Stack) Start(ctx context.Context) error {
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.stop = stop
+	if s.config.Worker {
+		if err := s.startWorker(running); err != nil {
+			return err
+		}
+	}
+	if s.config.Web {
+		return s.startWeb(running)
+	}
+	return nil
+}
+
+func (s *Stack) startWorker(ctx context.Context) error {
+	s.worker = worker.New(s.Temporal, workflows.TaskQueue, worker.Options{
+		MaxConcurrentLocalActivityExecutionSize: 200,
+		WorkerStopTimeout:                       10 * time.Second,
+		OnFatalError:                            func(err error) { s.failed <- fmt.Errorf("worker: %w", err) },
+	})
+	workflows.Register(s.worker, &workflows.Activities{Merchants: s.Merchants, Underwriting: s.Underwriting, Drawdowns: s.Drawdowns})
+	if err := s.worker.Start(); err != nil {
+		return fmt.Errorf("start worker: %w", err)
+	}
+	sweeper := &workflows.Sweeper{
+		Client: s.Chain, Underwriting: s.Underwriting, Drawdowns: s.Drawdowns, Now: clock.System, Logger: s.config.Logger, Every: s.config.SweepEvery,
+	}
+	s.running.Go(func() { sweeper.Run(ctx) })
+	return nil
+}
+
+func (s *Stack) startWeb(ctx context.Context) error {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", s.config.Listen)
+	if err != nil {
+		return portTaken(s.config.Listen, "--listen or LOAN310_LISTEN", err)
+	}
+	s.address = "http://" + listener.Addr().String()
+	s.server = &http.Server{
+		Handler: s.Handler(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
+		BaseContext: func(net.Listener) context.Context { return ctx },
+		ErrorLog:    slog.NewLogLogger(s.config.Logger.Handler(), slog.LevelWarn),
+	}
+	s.running.Go(func() {
+		if err := s.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			s.failed <- fmt.Errorf("web server: %w", err)
+		}
+	})
+	return nil
+}
+
+// portTaken says which address is held and what to do.
+func portTaken(address, flag string, err error) error {
+	return fault.New(fault.Unavailable, CodePort, "%s is taken by another program: stop it, or choose another with %s", address, flag).Wrap(err)
+}
+
+// Handler gives the HTTP API, made at first use.
+func (s *Stack) Handler() http.Handler {
+	if s.handler == nil {
+		s.handler, _ = web.New(s.webDeps())
+	}
+	return s.handler
+}
+
+// metrics gives the process's and the providers' metrics.
+func (s *Stack) metrics() (*prometheus.Registry, http.Handler) {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(s.Board, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return registry, promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
+}
+
+// URL gives the web server's address once it listens.
+func (s *Stack) URL() string { return s.address }
+
+// Failed tells when a part that must run has ended by itself.
+func (s *Stack) Failed() <-chan error { return s.failed }
+
+// Stop ends web and worker, lets what is under way finish for a while, and
+// closes everything. It may be called more than once.
+func (s *Stack) Stop() error {
+	var problems []error
+	if s.server != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		if s.stop != nil {
+			s.stop() // ends event streams, which Shutdown would wait for
+		}
+		if err := s.server.Shutdown(ctx); err != nil {
+			problems = append(problems, s.server.Close())
+		}
+		s.server = nil
+	}
+	if s.stop != nil {
+		s.stop()
+	}
+	if s.worker != nil {
+		s.worker.Stop()
+		s.worker = nil
+	}
+	s.running.Wait()
+	if s.Temporal != nil {
+		s.Temporal.Close()
+		s.Temporal = nil
+	}
+	if s.outside != nil {
+		s.outside.close()
+		s.outside = nil
+	}
+	if s.DB != nil {
+		problems = append(problems, s.DB.Close())
+		s.DB = nil
+	}
+	return errors.Join(problems...)
+}
