@@ -1,0 +1,170 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"loan310/app/fault"
+	"loan310/app/ident"
+)
+
+// keepWithin bounds storing an answer; it goes on when the caller has left.
+const keepWithin = 5 * time.Second
+
+// idempotent answers a repeated write with its first answer. What is kept is
+// every answer below 500, save 401 and 429; others free the key.
+func (s *server) idempotent(c *gin.Context) {
+	if !writes(c.Request.Method) || strings.HasPrefix(c.FullPath(), authPrefix) {
+		c.Next()
+		return
+	}
+	key := c.GetHeader("Idempotency-Key")
+	if !visibleASCII(key) {
+		s.refuse(c, newProblem(http.StatusBadRequest, CodeKeyRequired, "Send an Idempotency-Key header: 1 to 128 visible ASCII characters, such as a UUID drawn for this one thing. Repeat it only when repeating the request."))
+		return
+	}
+	ctx := c.Request.Context()
+	known := requestOf(ctx)
+	known.scope = known.who.scope() + " " + c.Request.Method + " " + c.Request.URL.EscapedPath()
+	known.key = key
+	kept, err := s.Idempotency.Begin(ctx, known.scope, key, hashBody(c.Request), s.Now())
+	switch {
+	case err != nil:
+		s.refuse(c, keyRefusal(err))
+	case kept != nil:
+		if kept.Location != "" {
+			c.Header("Location", kept.Location)
+		}
+		c.Header("Idempotency-Replayed", "true")
+		c.Abort()
+		c.Data(kept.Status, kept.ContentType, kept.Body)
+	default:
+		s.answerOnce(c, known)
+	}
+}
+
+// keyRefusal says what to do about a key that cannot be used.
+func keyRefusal(err error) error {
+	switch fault.KindOf(err) {
+	case fault.Conflict:
+		problem := newProblem(http.StatusConflict, CodeKeyInUse, "A request with this Idempotency-Key is being answered. Send it again in a second for its answer.")
+		problem.wait = time.Second
+		return problem
+	case fault.Mismatch:
+		return newProblem(http.StatusUnprocessableEntity, fault.CodeKeyReused, "This Idempotency-Key was used with another body. Draw a new key for a new request.")
+	default:
+		return err
+	}
+}
+
+// answerOnce runs the request and keeps its answer before sending it, so that
+// an answer the caller has seen is never another one later.
+func (s *server) answerOnce(c *gin.Context, known *request) {
+	held := &heldWriter{ResponseWriter: c.Writer, status: http.StatusOK}
+	original := c.Writer
+	c.Writer = held
+	answered := false
+	defer func() {
+		c.Writer = original
+		if !answered { // panicked
+			s.abandon(c.Request.Context(), known)
+		}
+	}()
+	c.Next()
+	answered = true
+	c.Writer = original
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request.Context()), keepWithin)
+	defer cancel()
+	if held.status >= http.StatusInternalServerError || held.status == http.StatusUnauthorized || held.status == http.StatusTooManyRequests {
+		s.abandon(ctx, known)
+	} else if err := s.Idempotency.Finish(ctx, known.scope, known.key, StoredResponse{
+		Status: held.status, ContentType: original.Header().Get("Content-Type"), Body: held.body.Bytes(), Location: original.Header().Get("Location"),
+	}); err != nil { // the answer still stands; a repeat finds the same records by their derived ids
+		s.Logger.LogAttrs(ctx, slog.LevelWarn, "answer not kept", slog.String("request_id", known.id), slog.Any("error", err))
+	}
+	original.WriteHeader(held.status)
+	original.WriteHeaderNow()
+	_, _ = original.Write(held.body.Bytes())
+}
+
+func (s *server) abandon(ctx context.Context, known *request) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepWithin)
+	defer cancel()
+	if err := s.Idempotency.Abandon(ctx, known.scope, known.key); err != nil {
+		s.Logger.LogAttrs(ctx, slog.LevelWarn, "idempotency key not freed", slog.String("request_id", known.id), slog.Any("error", err))
+	}
+}
+
+// derived gives the id of what this request makes: the same for every repeat
+// of it, even where the kept answer was lost.
+func derived(ctx context.Context, thing string) string {
+	known := requestOf(ctx)
+	return ident.DerivedID(thing, known.scope, known.key)
+}
+
+func visibleASCII(key string) bool {
+	if key == "" || len(key) > 128 {
+		return false
+	}
+	for i := range len(key) {
+		if key[i] <= ' ' || key[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+func hashBody(r *http.Request) string {
+	var text []byte
+	if held, ok := r.Body.(heldBody); ok {
+		text = held.text
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
+}
+
+// heldWriter keeps an answer back until it is stored.
+type heldWriter struct {
+	gin.ResponseWriter
+	body    bytes.Buffer
+	status  int
+	written bool
+}
+
+// Write keeps bytes of the body.
+func (w *heldWriter) Write(text []byte) (int, error) {
+	w.written = true
+	return w.body.Write(text)
+}
+
+// WriteString keeps bytes of the body.
+func (w *heldWriter) WriteString(text string) (int, error) {
+	w.written = true
+	return w.body.WriteString(text)
+}
+
+// WriteHeader keeps the status.
+func (w *heldWriter) WriteHeader(status int) { w.status = status }
+
+// WriteHeaderNow does nothing: headers leave with the body.
+func (w *heldWriter) WriteHeaderNow() { w.written = true }
+
+// Status gives the status kept.
+func (w *heldWriter) Status() int { return w.status }
+
+// Size gives the bytes kept.
+func (w *heldWriter) Size() int { return w.body.Len() }
+
+// Written tells whether anything was.
+func (w *heldWriter) Written() bool { return w.written }
+
+// Flush does nothing: what is kept leaves at once.
+func (w *heldWriter) Flush() {}

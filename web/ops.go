@@ -1,0 +1,108 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"loan310/app/ledger"
+)
+
+type providersView struct {
+	Items []ProviderStatus `json:"items"`
+}
+
+type balanceView struct {
+	Account    string `json:"account" enum:"principal_receivable,payout_in_transit,settlement"`
+	AmountFen  int64  `json:"amount_fen" doc:"Debit balances are positive."`
+	PostingQty int64  `json:"postings" doc:"How many postings it sums."`
+}
+
+type trialBalanceView struct {
+	Items    []balanceView `json:"items"`
+	SumFen   int64         `json:"sum_fen" doc:"Zero, or the books are broken."`
+	Balanced bool          `json:"balanced"`
+}
+
+type postingView struct {
+	Account   string `json:"account" enum:"principal_receivable,payout_in_transit,settlement"`
+	AmountFen int64  `json:"amount_fen" doc:"Positive debits, negative credits."`
+}
+
+type journalView struct {
+	ID         string        `json:"id"`
+	Key        string        `json:"key"`
+	Subject    string        `json:"subject" example:"drawdown/0192f0c4-7a10-7c3e-9d2b-5f6a7b8c9d0e"`
+	Kind       string        `json:"kind" example:"disbursement_promised"`
+	ReversesID string        `json:"reverses_id,omitempty"`
+	BookedAt   time.Time     `json:"booked_at"`
+	Postings   []postingView `json:"postings"`
+}
+
+type journalsView struct {
+	Items []journalView `json:"items"`
+}
+
+type journalsRequest struct {
+	Subject string `query:"subject" required:"true" minLength:"1" maxLength:"100" doc:"What the journals are about." example:"drawdown/0192f0c4-7a10-7c3e-9d2b-5f6a7b8c9d0e"`
+}
+
+func (s *server) opsEndpoints() {
+	tags := []string{"ops"}
+	endpoint(s, huma.Operation{
+		OperationID: "list-providers", Method: http.MethodGet, Path: "/api/ops/providers", Tags: tags,
+		Summary: "See how the providers do", Description: "One entry for each outside system, with its circuit breaker.",
+	}, s.providers)
+	endpoint(s, huma.Operation{
+		OperationID: "trial-balance", Method: http.MethodGet, Path: "/api/ops/ledger/trial-balance", Tags: tags,
+		Summary: "Read the trial balance", Description: "Every account's balance; they sum to zero.",
+	}, s.trialBalance)
+	endpoint(s, huma.Operation{
+		OperationID: "ledger-journals", Method: http.MethodGet, Path: "/api/ops/ledger/journals", Tags: tags, Errors: []int{http.StatusUnprocessableEntity},
+		Summary: "List the journals about a subject", Description: "Such as all that was booked for one drawdown.",
+	}, s.journals)
+}
+
+func (s *server) providers(context.Context, Principal, *struct{}) (*body[providersView], error) {
+	items := s.Providers()
+	if items == nil {
+		items = []ProviderStatus{}
+	}
+	return &body[providersView]{providersView{Items: items}}, nil
+}
+
+func (s *server) trialBalance(ctx context.Context, _ Principal, _ *struct{}) (*body[trialBalanceView], error) {
+	balances, err := s.Ledger.TrialBalance(ctx)
+	if err != nil {
+		return nil, err
+	}
+	view := trialBalanceView{Items: []balanceView{}}
+	for _, b := range balances {
+		view.Items = append(view.Items, balanceView{Account: string(b.Account), AmountFen: int64(b.Amount), PostingQty: b.Count})
+		view.SumFen += int64(b.Amount)
+	}
+	view.Balanced = view.SumFen == 0
+	return &body[trialBalanceView]{view}, nil
+}
+
+func (s *server) journals(ctx context.Context, _ Principal, in *journalsRequest) (*body[journalsView], error) {
+	found, err := s.Ledger.Journals(ctx, in.Subject)
+	if err != nil {
+		return nil, err
+	}
+	view := journalsView{Items: make([]journalView, len(found))}
+	for i := range found {
+		view.Items[i] = showJournal(found[i])
+	}
+	return &body[journalsView]{view}, nil
+}
+
+func showJournal(j ledger.Journal) journalView {
+	view := journalView{ID: j.ID, Key: j.Key, Subject: j.Subject, Kind: j.Kind, ReversesID: j.ReversesID, BookedAt: j.BookedAt, Postings: make([]postingView, len(j.Postings))}
+	for i, posting := range j.Postings {
+		view.Postings[i] = postingView{Account: string(posting.Account), AmountFen: int64(posting.Amount)}
+	}
+	return view
+}
