@@ -64,6 +64,10 @@ func serve(ctx context.Context, opts options, stdout io.Writer) error {
 		logger.Error("Temporal has no authentication: anyone who reaches this address controls every workflow")
 	}
 
+	// Connections that break because we are leaving are no news.
+	mute := func() { level.SetLevel(zapcore.ErrorLevel + 1) }
+	context.AfterFunc(ctx, mute)
+
 	startCtx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	server, err := start(startCtx, opts, logger)
@@ -77,8 +81,7 @@ func serve(ctx context.Context, opts options, stdout io.Writer) error {
 	level.SetLevel(opts.LogLevel)
 
 	<-ctx.Done()
-	// Connections that break because we are leaving are no news.
-	level.SetLevel(max(level.Level(), zapcore.ErrorLevel+1))
+	mute()
 	return server.stop(stopTimeout)
 }
 
