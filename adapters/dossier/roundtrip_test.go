@@ -41,7 +41,7 @@ func TestWhatIsWrittenIsWhatIsOpened(t *testing.T) {
 	t.Parallel()
 	for _, gz := range []bool{false, true} {
 		dir := t.TempDir()
-		book := dossier.Generate(dossier.GenerateOptions{Merchants: 60, Seed: 3})
+		book := dossier.Generate(dossier.GenerateOptions{Merchants: 30, Seed: 3})
 		_, err := dossier.Write(dir, book, gz)
 		require.NoError(t, err)
 		opened, err := dossier.Open(dir)
@@ -99,7 +99,7 @@ func TestTheSameSeedGivesTheSameBytes(t *testing.T) {
 	t.Parallel()
 	write := func(seed uint64, gz bool) string {
 		dir := t.TempDir()
-		_, err := dossier.Write(dir, dossier.Generate(dossier.GenerateOptions{Merchants: 25, Seed: seed}), gz)
+		_, err := dossier.Write(dir, dossier.Generate(dossier.GenerateOptions{Merchants: 10, Seed: seed}), gz)
 		require.NoError(t, err)
 		return digest(t, dir)
 	}

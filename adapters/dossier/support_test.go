@@ -58,7 +58,9 @@ func all[T any](t *testing.T, rows iter.Seq2[*T, error]) []T {
 	t.Helper()
 	var out []T
 	for row, err := range rows {
-		require.NoError(t, err)
+		if err != nil {
+			t.Fatal(err)
+		}
 		out = append(out, *row)
 	}
 	return out
