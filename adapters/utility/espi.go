@@ -323,7 +323,7 @@ func (f *feed) intervals(decoder *xml.Decoder) ([]intervalReading, error) {
 		if err := decoder.DecodeElement(&found, &child); err != nil {
 			return err
 		}
-		if found.Value == nil || found.Period.Duration < 0 || !plausible(found.Period.Start) {
+		if found.Value == nil || !plausible(found.Period.Duration) || !plausible(found.Period.Start) {
 			return malformed("an interval reading without value or with an impossible period")
 		}
 		readings = append(readings, found)
