@@ -146,6 +146,7 @@ func (e *Engine) gather(bundle *evidence.Bundle, states map[evidence.Source]evid
 	collector := features.NewCollector(bundle.AsOf)
 	join := crosscheck.New(bundle.AsOf, crosscheck.Options{
 		Rules: e.strategy.Crosscheck, Logistics: states[evidence.Logistics], LogisticsAsOf: bundle.Meta[evidence.Logistics].DataAsOf,
+		Orders: bundle.Meta[evidence.Marketplace].Rows, Waybills: bundle.Meta[evidence.Logistics].Rows,
 	})
 	err := errors.Join(
 		walk(states, evidence.Logistics, bundle.Waybills, func(row *evidence.Waybill) error {

@@ -16,6 +16,7 @@ const (
 	dayMinutes  = 24 * 60
 	hourCount   = 400 * 24
 	perFinding  = 50 // examples kept of each finding
+	maxExpected = 2_000_000
 )
 
 // parcel is what is kept of a waybill: ages are minutes before the decision.
@@ -109,6 +110,11 @@ func New(asOf time.Time, options Options) *Join {
 	if !options.LogisticsAsOf.IsZero() && options.LogisticsAsOf.Before(asOf) {
 		join.horizon = join.age(options.LogisticsAsOf)
 	}
+	orders, waybills := int(min(max(options.Orders, 0), maxExpected)), int(min(max(options.Waybills, 0), maxExpected))
+	join.orderTable.expect(orders)
+	join.byNumber.expect(waybills)
+	join.sales = make([]sale, 0, orders)
+	join.parcels = make([]parcel, 0, waybills)
 	return join
 }
 

@@ -134,4 +134,7 @@ type Options struct {
 	// LogisticsAsOf is up to when parcels are vouched for; the grace counts
 	// back from it. Zero, or after the decision's moment: up to that moment.
 	LogisticsAsOf time.Time
+	// Orders and Waybills are how many rows to expect; 0 = not known. They
+	// only save growing.
+	Orders, Waybills int64
 }

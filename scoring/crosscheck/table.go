@@ -48,8 +48,18 @@ func (t *table) put(key uint64) (index int32, fresh bool) {
 	return int32(len(t.keys) - 1), true //nolint:gosec // bounded by memory, far below 2^31
 }
 
-func (t *table) grow() {
-	size := max(64, 4*len(t.slots))
+// expect makes room for so many keys.
+func (t *table) expect(keys int) {
+	if keys > 0 {
+		t.keys = make([]uint64, 0, keys)
+		t.resize(1 << bits.Len(uint(2*keys)))
+	}
+}
+
+func (t *table) grow() { t.resize(max(64, 2*len(t.slots))) }
+
+// resize makes a new index of a power of two and puts the keys back.
+func (t *table) resize(size int) {
 	t.slots = make([]uint64, size)
 	mask := uint64(size - 1)
 	for i, key := range t.keys {
