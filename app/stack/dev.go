@@ -103,18 +103,12 @@ func (d *Dev) start(ctx context.Context, options DevOptions) error {
 	if err != nil {
 		return err
 	}
-	secrets, err := sandbox.LoadSecrets(filepath.Join(options.Dir, "sandbox"))
+	var providers Providers
+	d.Sandbox, providers, err = StartSandbox(ctx, filepath.Join(options.Dir, "sandbox"), options.Host, options.Ports.Sandbox, options.Book, options.Logger)
 	if err != nil {
 		return err
 	}
-	d.Sandbox, err = sandbox.Start(ctx, sandbox.Options{
-		Book: options.Book, Host: options.Host, Ports: sandboxPorts(options.Ports.Sandbox), Dir: filepath.Join(options.Dir, "sandbox"),
-		Clock: clock.System, Secrets: secrets, Logger: options.Logger,
-	})
-	if err != nil {
-		return err
-	}
-	if d.Config, err = devConfig(options, d.Temporal.Address, SandboxProviders(d.Sandbox.URLs(), secrets)); err != nil {
+	if d.Config, err = devConfig(options, d.Temporal.Address, providers); err != nil {
 		return err
 	}
 	if d.Stack, err = New(ctx, d.Config); err != nil {
@@ -124,6 +118,22 @@ func (d *Dev) start(ctx context.Context, options DevOptions) error {
 		return err
 	}
 	return d.Stack.Start(ctx)
+}
+
+// StartSandbox starts the simulated providers on ten ports from first (0 =
+// free ones) and gives how to reach them.
+func StartSandbox(ctx context.Context, dir, host string, first int, book dossier.Book, logger *slog.Logger) (*sandbox.Server, Providers, error) {
+	secrets, err := sandbox.LoadSecrets(dir)
+	if err != nil {
+		return nil, Providers{}, err
+	}
+	server, err := sandbox.Start(ctx, sandbox.Options{
+		Book: book, Host: host, Ports: sandboxPorts(first), Dir: dir, Clock: clock.System, Secrets: secrets, Logger: logger,
+	})
+	if err != nil {
+		return nil, Providers{}, err
+	}
+	return server, SandboxProviders(server.URLs(), secrets), nil
 }
 
 func devConfig(options DevOptions, temporal string, providers Providers) (Config, error) {

@@ -1,0 +1,232 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"loan310/adapters/dossier"
+	"loan310/app/audit"
+	"loan310/app/fault"
+	"loan310/app/security"
+	"loan310/app/stack"
+)
+
+type migrateCommand struct {
+	Connection connectionFlags `embed:""`
+}
+
+// Run migrates and says so.
+func (c *migrateCommand) Run(e *env) error {
+	config, err := c.Connection.config(e)
+	if err != nil {
+		return err
+	}
+	db, err := stack.OpenDatabase(e.ctx, config)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(e.stdout, "the database has this version's schema")
+	return db.Close()
+}
+
+type keysCommands struct {
+	Generate keysGenerateCommand `cmd:"" help:"Make the keys of a new installation."`
+}
+
+type keysGenerateCommand struct {
+	Out string `help:"File to write; it must not exist." required:"" placeholder:"FILE"`
+}
+
+// Run writes a new keys file.
+func (c *keysGenerateCommand) Run(e *env) error {
+	keys, err := stack.GenerateKeys(false)
+	if err != nil {
+		return err
+	}
+	if err := stack.WriteFile(c.Out, keys); err != nil {
+		return err
+	}
+	fmt.Fprintf(e.stdout, "keys written to %s. Back them up apart from the database: without them its personal data cannot be read.\n", c.Out)
+	return nil
+}
+
+type staffCommands struct {
+	Add staffAddCommand `cmd:"" help:"Make or replace a staff login."`
+}
+
+type staffAddCommand struct {
+	Connection connectionFlags `embed:""`
+	Login      string          `help:"Login, such as an e-mail address." required:""`
+	Name       string          `help:"Name shown to colleagues." required:""`
+	Role       string          `help:"What the person does." enum:"operator,analyst,collections,campaign,admin" required:""`
+	Password   string          `help:"At least 12 characters." required:"" env:"LOAN310_STAFF_PASSWORD"`
+}
+
+// Run stores the login.
+func (c *staffAddCommand) Run(e *env) error {
+	config, err := c.Connection.config(e)
+	if err != nil {
+		return err
+	}
+	db, err := stack.OpenDatabase(e.ctx, config)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	service := stack.SecurityOf(db)
+	if _, err := service.AddStaff(e.ctx, c.Login, c.Name, c.Password, security.Role(c.Role), false, audit.System("command line")); err != nil {
+		return err
+	}
+	fmt.Fprintf(e.stdout, "%s can sign in as %s\n", c.Login, c.Role)
+	return nil
+}
+
+type dossierCommands struct {
+	Validate dossierValidateCommand `cmd:"" help:"Report every bad row of a dossier with file, line, column and reason."`
+	Generate dossierGenerateCommand `cmd:"" help:"Write a synthetic population with known truth."`
+	Convert  dossierConvertCommand  `cmd:"" help:"Turn a public data set into a dossier."`
+}
+
+type dossierValidateCommand struct {
+	Dir string `arg:"" help:"Folder of the dossier." type:"existingdir"`
+}
+
+// Run exits non-zero when a row is bad.
+func (c *dossierValidateCommand) Run(e *env) error {
+	report, err := dossier.Validate(e.ctx, c.Dir, e.stdout)
+	if err != nil {
+		return err
+	}
+	if report.Bad() > 0 {
+		return errReported
+	}
+	return nil
+}
+
+type dossierGenerateCommand struct {
+	Merchants int    `help:"How many merchants." default:"100"`
+	Seed      uint64 `help:"The same seed gives the same bytes." default:"310"`
+	Out       string `help:"Folder to write." required:"" placeholder:"DIR"`
+	Gzip      bool   `help:"Write .csv.gz." default:"true" negatable:""`
+}
+
+// Run writes the population and its counts.
+func (c *dossierGenerateCommand) Run(e *env) error {
+	if c.Merchants < 1 {
+		return fault.Field("merchants", fault.CodeInvalid, "--merchants must be at least 1")
+	}
+	counts, err := dossier.Write(c.Out, dossier.Generate(dossier.GenerateOptions{Merchants: c.Merchants, Seed: c.Seed}), c.Gzip)
+	if err != nil {
+		return err
+	}
+	return printCounts(e, counts)
+}
+
+type dossierConvertCommand struct {
+	Kind string `arg:"" help:"Which data set." enum:"olist,berka"`
+	In   string `help:"Folder of the data set." required:"" type:"existingdir"`
+	Out  string `help:"Folder to write." required:"" placeholder:"DIR"`
+}
+
+// Run converts and accounts for every row.
+func (c *dossierConvertCommand) Run(e *env) error {
+	convert := map[string]func(in, out string) (dossier.Counts, error){"olist": dossier.ConvertOlist, "berka": dossier.ConvertBerka}[c.Kind]
+	counts, err := convert(c.In, c.Out)
+	if err != nil {
+		return err
+	}
+	return printCounts(e, counts)
+}
+
+func printCounts(e *env, counts dossier.Counts) error {
+	encoder := json.NewEncoder(e.stdout)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(counts)
+}
+
+type decisionCommand struct {
+	Replay decisionReplayCommand `cmd:"" help:"Decide again from the stored snapshot and compare bit for bit."`
+}
+
+type decisionReplayCommand struct {
+	Connection connectionFlags `embed:""`
+	ID         []string        `arg:"" help:"Decision ids."`
+}
+
+// Run exits non-zero when a decision does not replay.
+func (c *decisionReplayCommand) Run(e *env) error {
+	config, err := c.Connection.config(e)
+	if err != nil {
+		return err
+	}
+	db, err := stack.OpenDatabase(e.ctx, config)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	service := stack.ReplayerOf(db, e.logger)
+	differ := 0
+	for _, id := range c.ID {
+		replay, err := service.Replay(e.ctx, strings.TrimSpace(id))
+		if err != nil {
+			return err
+		}
+		word := "same"
+		if !replay.Same {
+			word = "DIFFERENT"
+			differ++
+		}
+		fmt.Fprintf(e.stdout, "%s %s verdict=%s\n", id, word, replay.VerdictHash)
+	}
+	if differ > 0 {
+		return errReported
+	}
+	return nil
+}
+
+type ledgerCommands struct {
+	Verify ledgerVerifyCommand `cmd:"" help:"Check that every journal balances and agrees with lines, draws and payouts."`
+}
+
+type ledgerVerifyCommand struct {
+	Connection connectionFlags `embed:""`
+}
+
+// Run prints what it found and exits non-zero when something is off.
+func (c *ledgerVerifyCommand) Run(e *env) error {
+	config, err := c.Connection.config(e)
+	if err != nil {
+		return err
+	}
+	db, err := stack.OpenDatabase(e.ctx, config)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	report, err := db.Ledger().Verify(e.ctx)
+	if err != nil {
+		return err
+	}
+	encoder := json.NewEncoder(e.stdout)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(report); err != nil {
+		return err
+	}
+	if !report.Sound() {
+		return errReported
+	}
+	return nil
+}
+
+type openapiCommand struct{}
+
+// Run prints the document.
+func (c *openapiCommand) Run(e *env) error {
+	body, err := stack.OpenAPI(e.version)
+	if err != nil {
+		return err
+	}
+	_, err = e.stdout.Write(body)
+	return err
+}
