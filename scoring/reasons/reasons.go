@@ -148,3 +148,7 @@ func group(digits string) string {
 	}
 	return sign + whole + "." + fraction
 }
+
+// Texts gives the catalogue as JSON: code to language to text, with {name} for
+// each argument.
+func Texts() []byte { return []byte(textsJSON) }
