@@ -36,14 +36,14 @@ func query() underwriting.Query {
 	}
 }
 
-func newFeed(t testing.TB, url, token string) *bank.Feed {
-	t.Helper()
+func newFeed(tb testing.TB, url, token string) *bank.Feed {
+	tb.Helper()
 	feed, err := bank.New(bank.Settings{
 		BaseURL: url, Token: token, PseudonymKey: []byte("k"), MaxPages: 50,
 		Budget: time.Minute, Guard: breaker.Settings{Budget: 30 * time.Second},
 	}, breaker.NewBoard(clock.System, slog.New(slog.DiscardHandler)), clock.System)
-	require.NoError(t, err)
-	t.Cleanup(feed.Close)
+	require.NoError(tb, err)
+	tb.Cleanup(feed.Close)
 	return feed
 }
 
@@ -215,7 +215,7 @@ func TestParsePageReadsAmountsExactly(t *testing.T) {
 	}
 	for _, text := range []string{"", "-1.00", "1.001", "1.00001", "1.000000", "1e3", "1,000.00", "99999999999999999999", ".5", "5."} {
 		_, err := parse(row(t, map[string]any{"Amount": map[string]string{"Amount": text, "Currency": "CNY"}}))
-		require.ErrorContains(t, err, "row 1: Amount", text)
+		require.ErrorContains(t, err, "row 1: field Amount", text)
 	}
 }
 

@@ -220,7 +220,7 @@ func (t *wireTransaction) row(reading Reading) (evidence.Transaction, error) {
 	}
 	amount, err := signed(t.Amount, t.CreditDebitIndicator)
 	if err != nil {
-		return none, fmt.Errorf("Amount: %w", err)
+		return none, fmt.Errorf("field Amount: %w", err)
 	}
 	row := evidence.Transaction{
 		ID: t.TransactionId, AccountID: t.AccountId, BookedAt: booked.UTC(), Amount: amount,
@@ -229,7 +229,7 @@ func (t *wireTransaction) row(reading Reading) (evidence.Transaction, error) {
 	if t.Balance != nil {
 		balance, err := signed(t.Balance.Amount, t.Balance.CreditDebitIndicator)
 		if err != nil {
-			return none, fmt.Errorf("Balance: %w", err)
+			return none, fmt.Errorf("field Balance: %w", err)
 		}
 		row.Balance = &balance
 	}

@@ -24,10 +24,10 @@ import (
 
 // start gives a feed on a sandbox with twenty synthetic merchants, of which
 // the first has 100,000 orders.
-func start(t testing.TB, change func(*marketplace.Settings)) (*marketplace.Feed, *breaker.Board, dossier.Book) {
-	t.Helper()
+func start(tb testing.TB, change func(*marketplace.Settings)) (*marketplace.Feed, *breaker.Board, dossier.Book) {
+	tb.Helper()
 	book := dossier.Generate(dossier.GenerateOptions{Merchants: 20, Seed: 310, BigMerchantOrders: 100_000})
-	server := sandboxtest.Start(t, sandbox.Options{Book: book})
+	server := sandboxtest.Start(tb, sandbox.Options{Book: book})
 	secrets := sandboxtest.Secrets()
 	settings := marketplace.Settings{
 		BaseURL: server.URLs()[sandbox.Marketplace], Token: secrets.Tokens[sandbox.Marketplace],
@@ -37,8 +37,8 @@ func start(t testing.TB, change func(*marketplace.Settings)) (*marketplace.Feed,
 	change(&settings)
 	board := breaker.NewBoard(clock.System, slog.New(slog.DiscardHandler))
 	feed, err := marketplace.New(settings, board, clock.System)
-	require.NoError(t, err)
-	t.Cleanup(feed.Close)
+	require.NoError(tb, err)
+	tb.Cleanup(feed.Close)
 	return feed, board, book
 }
 

@@ -107,8 +107,8 @@ func (b *bank) listAccounts(w http.ResponseWriter, request *http.Request) {
 
 // obTransaction is a row of OBReadTransaction6.
 type obTransaction struct {
-	AccountId                      string         //nolint:revive // named by the specification
-	TransactionId                  string         //nolint:revive // named by the specification
+	AccountId                      string
+	TransactionId                  string
 	CreditDebitIndicator           string         //
 	Status                         string         //
 	BookingDateTime                time.Time      //

@@ -32,7 +32,8 @@ type wireEvent struct {
 // Kuaidi100 does. A merchant without any parcel in the book is unknown here.
 func newLogistics(c *core) http.Handler {
 	parcels := history[evidence.Waybill]{
-		kept: newResumes[evidence.Waybill](c), rows: c.book.Waybills, at: firstStep, wire: waybillWire}
+		kept: newResumes[evidence.Waybill](c), rows: c.book.Waybills, at: firstStep, wire: waybillWire,
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v1/waybills/search", c.bearer(Logistics, c.signed(Logistics, func(w http.ResponseWriter, request *http.Request) {
 		parcels.serve(c, w, request)

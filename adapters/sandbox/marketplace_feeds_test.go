@@ -46,7 +46,7 @@ type fetcher func(ctx context.Context, query underwriting.Query, emit func(any) 
 // subject is one of the four large sources.
 type subject struct {
 	kind string
-	make func(t testing.TB, server *sandbox.Server, board *breaker.Board, with setup) fetcher
+	make func(tb testing.TB, server *sandbox.Server, board *breaker.Board, with setup) fetcher
 	// rows gives what the book says within a window, as the feed must give it.
 	rows func(book dossier.Book, merchant string, since, until time.Time) []any
 }
@@ -55,12 +55,13 @@ func subjects() []subject {
 	return []subject{
 		{
 			kind: sandbox.Marketplace,
-			make: func(t testing.TB, server *sandbox.Server, board *breaker.Board, with setup) fetcher {
+			make: func(tb testing.TB, server *sandbox.Server, board *breaker.Board, with setup) fetcher {
+				tb.Helper()
 				feed, err := marketplace.New(marketplace.Settings{
 					BaseURL: server.URLs()[sandbox.Marketplace], Token: token(sandbox.Marketplace, with), KeyID: "k", Key: key(sandbox.Marketplace, with),
 					PageSize: with.pageSize, Budget: with.budget, Guard: with.guard, Transport: with.transport,
 				}, board, clock.System)
-				return plain(t, feed, err)
+				return plain(tb, feed, err)
 			},
 			rows: func(book dossier.Book, merchant string, since, until time.Time) []any {
 				return within(book.Orders(merchant), func(row *evidence.Order) time.Time { return row.CreatedAt }, since, until)
@@ -68,12 +69,13 @@ func subjects() []subject {
 		},
 		{
 			kind: sandbox.Logistics,
-			make: func(t testing.TB, server *sandbox.Server, board *breaker.Board, with setup) fetcher {
+			make: func(tb testing.TB, server *sandbox.Server, board *breaker.Board, with setup) fetcher {
+				tb.Helper()
 				feed, err := logistics.New(logistics.Settings{
 					BaseURL: server.URLs()[sandbox.Logistics], Token: token(sandbox.Logistics, with), KeyID: "k", Key: key(sandbox.Logistics, with),
 					PageSize: with.pageSize, Budget: with.budget, Guard: with.guard, Transport: with.transport,
 				}, board, clock.System)
-				return plain(t, feed, err)
+				return plain(tb, feed, err)
 			},
 			rows: func(book dossier.Book, merchant string, since, until time.Time) []any {
 				return within(book.Waybills(merchant), func(row *evidence.Waybill) time.Time { return row.CreatedAt }, since, until)
@@ -81,16 +83,17 @@ func subjects() []subject {
 		},
 		{
 			kind: sandbox.Bank,
-			make: func(t testing.TB, server *sandbox.Server, board *breaker.Board, with setup) fetcher {
+			make: func(tb testing.TB, server *sandbox.Server, board *breaker.Board, with setup) fetcher {
+				tb.Helper()
 				feed, err := bank.New(bank.Settings{
 					BaseURL: server.URLs()[sandbox.Bank], Token: token(sandbox.Bank, with), PseudonymKey: []byte("test"),
 					Budget: with.budget, Guard: with.guard, Transport: with.transport,
 				}, board, clock.System)
-				open := plain(t, feed, err)
+				open := plain(tb, feed, err)
 				return func(ctx context.Context, query underwriting.Query, emit func(any) error) (underwriting.Fetched, error) {
 					return open(ctx, query, func(row any) error {
 						transaction, _ := row.(evidence.Transaction)
-						require.NotContains(t, transaction.AccountID, query.AccountNumber)
+						require.NotContains(tb, transaction.AccountID, query.AccountNumber)
 						transaction.AccountID = ""
 						return emit(transaction)
 					})
@@ -108,7 +111,8 @@ func subjects() []subject {
 		},
 		{
 			kind: sandbox.Utility,
-			make: func(t testing.TB, server *sandbox.Server, board *breaker.Board, with setup) fetcher {
+			make: func(tb testing.TB, server *sandbox.Server, board *breaker.Board, with setup) fetcher {
+				tb.Helper()
 				secrets := sandboxtest.Secrets()
 				if with.badToken {
 					secrets.KeyIDs = map[string]string{sandbox.Utility: "nobody"}
@@ -117,7 +121,7 @@ func subjects() []subject {
 					BaseURL: server.URLs()[sandbox.Utility], ClientID: secrets.KeyIDs[sandbox.Utility], ClientSecret: key(sandbox.Utility, with),
 					PageSize: with.pageSize, Budget: with.budget, Guard: with.guard, Transport: with.transport,
 				}, board)
-				return plain(t, feed, err)
+				return plain(tb, feed, err)
 			},
 			rows: func(book dossier.Book, merchant string, since, until time.Time) []any {
 				return within(book.Bills(merchant), func(row *evidence.UtilityBill) time.Time { return row.PeriodStart }, since, until)
@@ -146,10 +150,10 @@ type closable[T any] interface {
 	Close()
 }
 
-func plain[T any](t testing.TB, feed closable[T], err error) fetcher {
-	t.Helper()
-	require.NoError(t, err)
-	t.Cleanup(feed.Close)
+func plain[T any](tb testing.TB, feed closable[T], err error) fetcher {
+	tb.Helper()
+	require.NoError(tb, err)
+	tb.Cleanup(feed.Close)
 	return func(ctx context.Context, query underwriting.Query, emit func(any) error) (underwriting.Fetched, error) {
 		return feed.Fetch(ctx, query, func(row *T) error { return emit(*row) })
 	}
@@ -210,6 +214,7 @@ func each(t *testing.T, test func(t *testing.T, s subject, server *sandbox.Serve
 func TestFeedsGiveTheRowsOfTheBookInOrderWithinTheWindow(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s subject, server *sandbox.Server, book dossier.Book) {
+		t.Helper()
 		feeds := map[int]fetcher{}
 		for _, size := range []int{1, 7, 100, 1000} {
 			feeds[size] = s.make(t, server, newBoard(), setup{pageSize: size})
@@ -251,6 +256,7 @@ func TestFeedsReportEveryFaultAsUnavailable(t *testing.T) {
 		"no connection":  {sandbox.Faults{Down: true}, httpx.CodeDown},
 	}
 	each(t, func(t *testing.T, s subject, server *sandbox.Server, book dossier.Book) {
+		t.Helper()
 		for name, c := range cases {
 			require.NoError(t, server.SetFaults(s.kind, c.faults))
 			board := newBoard()
@@ -274,6 +280,7 @@ func TestFeedsReportEveryFaultAsUnavailable(t *testing.T) {
 func TestFeedsTellHowOldStaleDataIs(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s subject, server *sandbox.Server, book dossier.Book) {
+		t.Helper()
 		require.NoError(t, server.SetFaults(s.kind, sandbox.Faults{StaleDays: 60}))
 		query := queryOf(book, 0)
 		_, fetched, err := all(t.Context(), s.make(t, server, newBoard(), setup{}), query)
@@ -285,6 +292,7 @@ func TestFeedsTellHowOldStaleDataIs(t *testing.T) {
 func TestFeedsRefusedForWrongCredentialsAreUnavailable(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s subject, server *sandbox.Server, book dossier.Book) {
+		t.Helper()
 		wrong := []setup{{badToken: true}}
 		if s.kind != sandbox.Bank { // which has a token alone
 			wrong = append(wrong, setup{badKey: true})
@@ -300,6 +308,7 @@ func TestFeedsRefusedForWrongCredentialsAreUnavailable(t *testing.T) {
 func TestFeedsOfAnUnknownMerchantAreNotFound(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s subject, server *sandbox.Server, book dossier.Book) {
+		t.Helper()
 		query := queryOf(book, 0)
 		query.LicenceNumber, query.AccountNumber = "91350100M000100Y43", "6222020000000000000"
 		board := newBoard()
@@ -314,6 +323,7 @@ func TestFeedsOfAnUnknownMerchantAreNotFound(t *testing.T) {
 func TestFeedsOpenTheirBreakerAndRecover(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s subject, server *sandbox.Server, book dossier.Book) {
+		t.Helper()
 		fetch := s.make(t, server, newBoard(), setup{guard: breaker.Settings{Consecutive: 3, OpenFor: 100 * time.Millisecond}})
 		query := queryOf(book, 0)
 		require.NoError(t, server.SetFaults(s.kind, sandbox.Faults{Error5xxShare: 1}))
@@ -336,6 +346,7 @@ func TestFeedsOpenTheirBreakerAndRecover(t *testing.T) {
 func TestFeedsEndPromptlyWhenTheCallerGivesUp(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s subject, server *sandbox.Server, book dossier.Book) {
+		t.Helper()
 		require.NoError(t, server.SetFaults(s.kind, sandbox.Faults{TimeoutShare: 1}))
 		board := newBoard()
 		fetch := s.make(t, server, board, setup{})
@@ -353,6 +364,7 @@ func TestFeedsEndPromptlyWhenTheCallerGivesUp(t *testing.T) {
 func TestFeedsEndBetweenRowsWhenTheCallerGivesUp(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s subject, server *sandbox.Server, book dossier.Book) {
+		t.Helper()
 		ctx, cancel := context.WithCancel(t.Context())
 		rows := 0
 		_, err := s.make(t, server, newBoard(), setup{})(ctx, queryOf(book, 0), func(any) error {
@@ -368,10 +380,11 @@ func TestFeedsEndBetweenRowsWhenTheCallerGivesUp(t *testing.T) {
 func TestFeedsGiveBackTheErrorOfEmitUnchanged(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s subject, server *sandbox.Server, book dossier.Book) {
+		t.Helper()
 		full := errors.New("sink is full")
 		board := newBoard()
 		_, err := s.make(t, server, board, setup{})(t.Context(), queryOf(book, 0), func(any) error { return full })
-		require.Equal(t, full, err) //nolint:testifylint // the very error, not one that wraps it
+		require.Equal(t, full, err)
 		require.Zero(t, board.Statuses()[0].Failures)
 	})
 }
@@ -379,6 +392,7 @@ func TestFeedsGiveBackTheErrorOfEmitUnchanged(t *testing.T) {
 func TestFeedsEndWithTheirOwnBudgetAndCountItAgainstTheProvider(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s subject, server *sandbox.Server, book dossier.Book) {
+		t.Helper()
 		require.NoError(t, server.SetFaults(s.kind, sandbox.Faults{LatencyMS: 10_000}))
 		board := newBoard()
 		_, _, err := all(t.Context(), s.make(t, server, board, setup{budget: 100 * time.Millisecond}), queryOf(book, 0))
@@ -391,6 +405,7 @@ func TestFeedsEndWithTheirOwnBudgetAndCountItAgainstTheProvider(t *testing.T) {
 func TestFeedsHedgeWithoutGivingARowTwice(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s subject, server *sandbox.Server, book dossier.Book) {
+		t.Helper()
 		query := queryOf(book, 0)
 		first := &hangOnce{next: http.DefaultTransport, times: 2}
 		fetch := s.make(t, server, newBoard(), setup{pageSize: 50, guard: breaker.Settings{HedgeAfter: 30 * time.Millisecond}, transport: first})
@@ -436,6 +451,7 @@ func (h *hangOnce) RoundTrip(request *http.Request) (*http.Response, error) {
 func TestFeedsKeepIdentifiersOutOfAddresses(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s subject, server *sandbox.Server, book dossier.Book) {
+		t.Helper()
 		query := queryOf(book, 0)
 		seen := &addresses{next: http.DefaultTransport}
 		_, _, err := all(t.Context(), s.make(t, server, newBoard(), setup{pageSize: 100, transport: seen}), query)
@@ -461,6 +477,7 @@ func (a *addresses) RoundTrip(request *http.Request) (*http.Response, error) {
 func TestFeedsRefuseABodyCutAnywhere(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s subject, server *sandbox.Server, book dossier.Book) {
+		t.Helper()
 		for _, share := range []float64{0, 0.1, 0.5, 0.9, 0.999} {
 			fetch := s.make(t, server, newBoard(), setup{transport: &cutter{next: http.DefaultTransport, share: share}})
 			rows, fetched, err := all(t.Context(), fetch, queryOf(book, 0))

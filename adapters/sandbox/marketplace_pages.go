@@ -78,7 +78,7 @@ func (h history[T]) page(c *core, out *json.Encoder, request *http.Request, aske
 		rows, seen = newWalk(h.rows(merchantID)), 0
 	}
 	for {
-		row, err, more := rows.row()
+		row, more, err := rows.row()
 		if err != nil {
 			rows.stop()
 			return false
@@ -120,10 +120,10 @@ func offsetOf(cursor string) (int, bool) {
 }
 
 func isEmpty[T any](rows iter.Seq2[*T, error]) bool {
-	for range rows {
-		return false
-	}
-	return true
+	next, stop := iter.Pull2(rows)
+	defer stop()
+	_, _, more := next()
+	return !more
 }
 
 // toldAsOf is the data-as-of moment of an answer, zero when the book has none.

@@ -22,12 +22,13 @@ func newWalk[T any](rows iter.Seq2[*T, error]) *walk[T] {
 }
 
 // row gives the next row, valid until the next call; false at the end.
-func (w *walk[T]) row() (*T, error, bool) { //nolint:revive,staticcheck // the shape of iter.Pull2
+func (w *walk[T]) row() (*T, bool, error) {
 	if row := w.ahead; row != nil {
 		w.ahead = nil
-		return row, nil, true
+		return row, true, nil
 	}
-	return w.next()
+	row, err, more := w.next()
+	return row, more, err
 }
 
 // keepAhead puts a row back.
@@ -65,12 +66,10 @@ func (r *resumes[T]) take(key string) *walk[T] {
 // keep keeps a walk for its next page; called within a request.
 func (r *resumes[T]) keep(key string, kept *walk[T]) {
 	r.ending.Do(func() {
-		r.core.active.Add(1) // one more beside the request under way
-		go func() {
-			defer r.core.active.Done()
+		r.core.active.Go(func() { // one more beside the request under way
 			<-r.core.done
 			r.stopAll()
-		}()
+		})
 	})
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -18,10 +18,10 @@ import (
 	"loan310/scoring/evidence"
 )
 
-func sample(t testing.TB) string {
-	t.Helper()
+func sample(tb testing.TB) string {
+	tb.Helper()
 	text, err := os.ReadFile("testdata/feed.xml")
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return string(text)
 }
 
