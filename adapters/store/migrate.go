@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"hash/fnv"
 
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -32,7 +33,7 @@ func (db *DB) migrate(ctx context.Context, pool *sql.DB) error {
 	dialect := goose.DialectSQLite3
 	if db.dialect == migrations.Postgres {
 		dialect = goose.DialectPostgres
-		locker, err := lock.NewPostgresSessionLocker()
+		locker, err := schemaLock(ctx, pool)
 		if err != nil {
 			return err
 		}
@@ -56,6 +57,18 @@ func (db *DB) migrate(ctx context.Context, pool *sql.DB) error {
 		err = again
 	}
 	return err
+}
+
+// schemaLock lets one process at a time migrate a schema; others look once a
+// second, for five minutes.
+func schemaLock(ctx context.Context, pool *sql.DB) (lock.SessionLocker, error) {
+	var schema string
+	if err := pool.QueryRowContext(ctx, "SELECT current_schema()").Scan(&schema); err != nil {
+		return nil, err
+	}
+	id := fnv.New32a()
+	_, _ = id.Write([]byte("loan310 " + schema))
+	return lock.NewPostgresSessionLocker(lock.WithLockID(int64(id.Sum32())), lock.WithLockTimeout(1, 300))
 }
 
 // Version gives the schema's version and the newest this program knows.

@@ -42,6 +42,16 @@ type suite struct {
 // schema of its own).
 func onBoth(t *testing.T, test func(t *testing.T, s *suite)) {
 	t.Helper()
+	onBothEmpty(t, func(t *testing.T, s *suite) {
+		t.Helper()
+		require.NoError(t, s.Migrate(t.Context()))
+		test(t, s)
+	})
+}
+
+// onBothEmpty is onBoth without a schema.
+func onBothEmpty(t *testing.T, test func(t *testing.T, s *suite)) {
+	t.Helper()
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
 		test(t, onSQLite(t, "?synchronous=normal"))
@@ -99,7 +109,6 @@ func newSuite(t testing.TB, dsn, file string) *suite {
 		keys:   text, file: file,
 	}
 	s.DB = s.open(t)
-	require.NoError(t, s.Migrate(t.Context()))
 	return s
 }
 

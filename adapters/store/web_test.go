@@ -1,0 +1,113 @@
+package store_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+	"github.com/stretchr/testify/require"
+
+	"loan310/adapters/store"
+	"loan310/app/clock"
+	"loan310/app/fault"
+)
+
+var _ scs.CtxStore = (*store.Sessions)(nil)
+
+func TestIdempotencyKeyAnswersOnce(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, s *suite) {
+		ctx, memory := t.Context(), s.Idempotency()
+		stored, err := memory.Begin(ctx, "merchant/1 POST /drawdowns", "k", "hash", now())
+		require.NoError(t, err)
+		require.Nil(t, stored)
+		_, err = memory.Begin(ctx, "merchant/1 POST /drawdowns", "k", "hash", now().Add(59*time.Second))
+		requireFault(t, err, fault.Conflict, store.CodeInProgress)
+		_, err = memory.Begin(ctx, "merchant/1 POST /drawdowns", "k", "other", now())
+		requireFault(t, err, fault.Mismatch, fault.CodeKeyReused)
+		other, err := memory.Begin(ctx, "merchant/2 POST /drawdowns", "k", "other", now())
+		require.NoError(t, err)
+		require.Nil(t, other, "another scope is another key")
+
+		answer := store.StoredResponse{Status: 201, ContentType: "application/json", Body: []byte(`{"id":"1"}`)}
+		require.NoError(t, memory.Finish(ctx, "merchant/1 POST /drawdowns", "k", answer))
+		require.NoError(t, memory.Abandon(ctx, "merchant/1 POST /drawdowns", "k"), "an answer stays")
+		require.NoError(t, memory.Finish(ctx, "merchant/1 POST /drawdowns", "k", store.StoredResponse{Status: 500}))
+		stored, err = memory.Begin(ctx, "merchant/1 POST /drawdowns", "k", "hash", now().Add(time.Hour))
+		require.NoError(t, err)
+		require.Equal(t, &answer, stored)
+		_, err = memory.Begin(ctx, "merchant/1 POST /drawdowns", "k", "other", now())
+		requireFault(t, err, fault.Mismatch, fault.CodeKeyReused)
+	})
+}
+
+func TestIdempotencyLeaseEnds(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, s *suite) {
+		ctx, memory := t.Context(), s.Idempotency()
+		_, err := memory.Begin(ctx, "s", "k", "hash", now())
+		require.NoError(t, err)
+		require.NoError(t, memory.Abandon(ctx, "s", "k"))
+		_, err = memory.Begin(ctx, "s", "k", "changed", now())
+		require.NoError(t, err, "given back, the key is free")
+
+		answers := inParallel(16, func(int) (*store.StoredResponse, error) { // its owner died
+			return memory.Begin(ctx, "s", "k", "changed", now().Add(time.Minute))
+		})
+		taken := 0
+		for _, answer := range answers {
+			if answer.err == nil {
+				require.Nil(t, answer.value)
+				taken++
+				continue
+			}
+			requireFault(t, answer.err, fault.Conflict, store.CodeInProgress)
+		}
+		require.Equal(t, 1, taken)
+	})
+}
+
+func TestSessionsLiveUntilExpiry(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, s *suite) {
+		sessions := s.Sessions()
+		_, found, err := sessions.Find("token")
+		require.NoError(t, err)
+		require.False(t, found)
+		require.NoError(t, sessions.Commit("token", []byte("one"), now().Add(time.Minute)))
+		require.NoError(t, sessions.Commit("token", []byte("two"), now().Add(time.Hour)))
+		data, found, err := sessions.Find("token")
+		require.NoError(t, err)
+		require.True(t, found)
+		require.Equal(t, "two", string(data))
+
+		s.config.Clock = clock.Fixed(now().Add(time.Hour))
+		later := s.open(t)
+		_, found, err = later.Sessions().Find("token")
+		require.NoError(t, err)
+		require.False(t, found)
+		swept, err := later.Sweep(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, store.Swept{Sessions: 1}, swept)
+
+		require.NoError(t, sessions.Commit("token", []byte("three"), now().Add(time.Hour)))
+		require.NoError(t, sessions.Delete("token"))
+		require.NoError(t, sessions.Delete("token"))
+		_, found, err = sessions.Find("token")
+		require.NoError(t, err)
+		require.False(t, found)
+	})
+}
+
+func TestSweepForgetsOldAnswersAndChallenges(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, s *suite) {
+		_, err := s.Idempotency().Begin(t.Context(), "s", "k", "hash", now())
+		require.NoError(t, err)
+		require.NoError(t, s.Security().SaveChallenge(t.Context(), newChallenge(newPhone())))
+		s.config.Clock = clock.Fixed(now().Add(49 * time.Hour))
+		swept, err := s.open(t).Sweep(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, store.Swept{Answers: 1, Challenges: 1}, swept)
+	})
+}
