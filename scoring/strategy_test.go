@@ -51,7 +51,7 @@ func TestBadStrategiesAreRefusedWithPlaceAndReason(t *testing.T) {
 			require.ErrorAs(t, err, &refused)
 		})
 	}
-	for _, text := range []string{"", "{", "[]", `{"nmae": 1}`, string(scoring.Default()) + "{}"} {
+	for _, text := range []string{"", "{", "[]", `{"nam": 1}`, string(scoring.Default()) + "{}"} {
 		_, err := scoring.Load([]byte(text))
 		require.Error(t, err)
 	}

@@ -88,17 +88,17 @@ func (m *merchant) input() scoring.Input {
 	}}
 }
 
-func engine(t testing.TB) *scoring.Engine {
-	t.Helper()
+func engine(tb testing.TB) *scoring.Engine {
+	tb.Helper()
 	loaded, err := scoring.Load(scoring.Default())
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return loaded
 }
 
-func (m *merchant) decide(t testing.TB) scoring.Verdict {
-	t.Helper()
-	verdict, err := engine(t).Decide(m.input())
-	require.NoError(t, err)
+func (m *merchant) decide(tb testing.TB) scoring.Verdict {
+	tb.Helper()
+	verdict, err := engine(tb).Decide(m.input())
+	require.NoError(tb, err)
 	return verdict
 }
 
@@ -110,13 +110,13 @@ func codes(list []scoring.Reason) []string {
 	return codes
 }
 
-func feature(t testing.TB, verdict scoring.Verdict, name string) scoring.FeatureValue {
-	t.Helper()
+func feature(tb testing.TB, verdict scoring.Verdict, name string) scoring.FeatureValue {
+	tb.Helper()
 	for _, value := range verdict.Features {
 		if value.Name == name {
 			return value
 		}
 	}
-	require.Fail(t, "no feature", name)
+	require.Fail(tb, "no feature", name)
 	return scoring.FeatureValue{}
 }

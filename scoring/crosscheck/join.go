@@ -5,7 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"loan310/app/money"
 	"loan310/scoring/evidence"
 )
 
@@ -124,7 +123,7 @@ func (j *Join) age(t time.Time) int32 {
 	if t.IsZero() || t.After(j.asOf) {
 		return unknown
 	}
-	return int32(min(j.asOf.Sub(t)/time.Minute, math.MaxInt32))
+	return int32(min(j.asOf.Sub(t)/time.Minute, math.MaxInt32)) //nolint:gosec // bounded in the same line
 }
 
 func first(ages ...int32) int32 {
@@ -212,7 +211,10 @@ func (j *Join) addPaid(order *evidence.Order, key uint64, created int32) {
 	j.claimed += amount
 	j.refunded += refund
 	j.paid++
-	entry := sale{net: amount - refund, parcel: unknown, payer: unknown, device: unknown, buyer: unknown, day: int16(at), service: j.services[order.Category]}
+	entry := sale{
+		net: amount - refund, parcel: unknown, payer: unknown, device: unknown, buyer: unknown,
+		day: int16(at), service: j.services[order.Category], //nolint:gosec // a day of the window, 400 at most
+	}
 	j.countBuyer(&entry, order, amount, created)
 	if refund > 0 && !order.RefundedAt.IsZero() && !order.PaidAt.IsZero() &&
 		order.RefundedAt.Sub(order.PaidAt) < time.Duration(j.options.Rules.RefundSoonDays)*24*time.Hour {
@@ -304,7 +306,7 @@ func (j *Join) declaredFor(order uint64) int32 {
 				continue
 			}
 			if _, fresh := j.byOrder.put(j.parcels[i].order); fresh {
-				j.orderIndex = append(j.orderIndex, int32(i)) //nolint:gosec // bounded by memory, far below 2^31
+				j.orderIndex = append(j.orderIndex, int32(i))
 			}
 		}
 	}
@@ -389,41 +391,4 @@ func (j *Join) keep(findings uint32, index int32, order *evidence.Order) {
 		// Cloned so that the row's buffer can go.
 		j.examples = append(j.examples, example{index, strings.Clone(order.ID), strings.Clone(order.WaybillNo)})
 	}
-}
-
-func (j *Join) unread() bool {
-	switch j.options.Logistics {
-	case evidence.Known, evidence.Stale, evidence.Empty:
-		return false
-	default:
-		return true
-	}
-}
-
-// Paid says whether an order counts as revenue as of a moment: paid by then
-// (a source that gives no time of payment is taken by its status) and not
-// cancelled.
-func Paid(order *evidence.Order, asOf time.Time) bool {
-	if !order.PaidAt.IsZero() {
-		return !order.PaidAt.After(asOf) && order.Status != evidence.OrderCancelled
-	}
-	switch order.Status {
-	case evidence.OrderPaid, evidence.OrderShipped, evidence.OrderDelivered, evidence.OrderCompleted, evidence.OrderRefunded:
-		return true
-	default:
-		return false
-	}
-}
-
-// RefundAt gives what was paid back by a moment, at most the order's amount.
-// A refunded order that names no sum was refunded whole.
-func RefundAt(order *evidence.Order, asOf time.Time) money.Amount {
-	if order.RefundedAt.After(asOf) {
-		return 0
-	}
-	refund := order.Refund
-	if refund <= 0 && order.Status == evidence.OrderRefunded {
-		refund = order.Amount
-	}
-	return min(max(refund, 0), max(order.Amount, 0))
 }

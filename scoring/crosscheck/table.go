@@ -16,7 +16,7 @@ func (t *table) find(key uint64) int32 {
 	if len(t.slots) == 0 {
 		return -1
 	}
-	mask := uint64(len(t.slots) - 1)
+	mask := uint64(len(t.slots) - 1) //nolint:gosec // not empty
 	for at := key & mask; ; at = (at + 1) & mask {
 		slot := t.slots[at]
 		if slot == 0 {
@@ -34,7 +34,7 @@ func (t *table) put(key uint64) (index int32, fresh bool) {
 	if 2*len(t.keys) >= len(t.slots) {
 		t.grow()
 	}
-	mask := uint64(len(t.slots) - 1)
+	mask := uint64(len(t.slots) - 1) //nolint:gosec // not empty
 	at := key & mask
 	for ; t.slots[at] != 0; at = (at + 1) & mask {
 		slot := t.slots[at]
@@ -61,7 +61,7 @@ func (t *table) grow() { t.resize(max(64, 2*len(t.slots))) }
 // resize makes a new index of a power of two and puts the keys back.
 func (t *table) resize(size int) {
 	t.slots = make([]uint64, size)
-	mask := uint64(size - 1)
+	mask := uint64(size - 1) //nolint:gosec // a power of two
 	for i, key := range t.keys {
 		at := key & mask
 		for t.slots[at] != 0 {

@@ -12,11 +12,11 @@ func ratio(part, whole int64) int64 {
 		return 0
 	}
 	hi, lo := bits.Mul64(uint64(part), 10_000)
-	if hi >= uint64(whole) {
+	if hi >= uint64(whole) { //nolint:gosec // positive by contract
 		return ratioCap
 	}
-	quotient, _ := bits.Div64(hi, lo, uint64(whole))
-	return int64(min(quotient, ratioCap)) //nolint:gosec // capped
+	quotient, _ := bits.Div64(hi, lo, uint64(whole)) //nolint:gosec // positive by contract
+	return int64(min(quotient, ratioCap))
 }
 
 // monthly scales a sum over days to 30 days, truncated.

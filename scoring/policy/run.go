@@ -14,7 +14,7 @@ import (
 // known or stale.
 const hasPrefix = "has_"
 
-// statePrefix makes the name of a source's state: "known", "stale", …
+// statePrefix makes the name of a source's state, a text such as "known".
 const statePrefix = "state_"
 
 // CodeRuleFailed is the reason given for a rule that could not be evaluated.

@@ -3,6 +3,7 @@ package pricing
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"loan310/app/money"
@@ -310,9 +311,7 @@ func (p *Plan) Validate() error {
 
 func withArg(args map[string]int64, name string, value int64) map[string]int64 {
 	with := make(map[string]int64, len(args)+1)
-	for key, other := range args {
-		with[key] = other
-	}
+	maps.Copy(with, args)
 	with[name] = value
 	return with
 }

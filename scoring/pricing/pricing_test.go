@@ -32,8 +32,9 @@ func TestGoldenSchedulesToTheFen(t *testing.T) {
 			require.NoError(t, err)
 			require.Len(t, lines, 12)
 			first, last := lines[0], lines[11]
-			require.Equal(t, test.first, row{first.Principal, first.Interest, first.Total})
-			require.Equal(t, test.last, row{last.Principal, last.Interest, last.Total})
+			gotFirst, gotLast := row{first.Principal, first.Interest, first.Total}, row{last.Principal, last.Interest, last.Total}
+			require.Equal(t, test.first, gotFirst)
+			require.Equal(t, test.last, gotLast)
 			var interest money.Amount
 			for _, line := range lines {
 				interest += line.Interest

@@ -58,7 +58,8 @@ func TestPointsAddUpAndReasonsAreThePointsLost(t *testing.T) {
 	}{
 		"the best bins lose nothing: 600+15+10": {map[string]verdict.FeatureValue{"shop_age_days": known(400), "negative_days_180d": known(0)}, 625, nil},
 		"a bound belongs to the bin above: 600+0-30": {
-			map[string]verdict.FeatureValue{"shop_age_days": known(100), "negative_days_180d": known(1)}, 570,
+			map[string]verdict.FeatureValue{"shop_age_days": known(100), "negative_days_180d": known(1)},
+			570,
 			[]verdict.Reason{
 				{Code: "sc_negative_days", Points: 40, Args: map[string]int64{"negative_days_180d": 1}},
 				{Code: "sc_shop_age", Points: 15, Args: map[string]int64{"shop_age_days": 100}},
@@ -66,7 +67,8 @@ func TestPointsAddUpAndReasonsAreThePointsLost(t *testing.T) {
 		},
 		"missing is not zero: 600-7+0": {nil, 593, []verdict.Reason{{Code: "sc_shop_age_missing", Points: 22}, {Code: "sc_negative_days_missing", Points: 10}}},
 		"stale is not known: 600-3+0": {
-			map[string]verdict.FeatureValue{"shop_age_days": {Value: 900, State: verdict.FeatureStale}}, 597,
+			map[string]verdict.FeatureValue{"shop_age_days": {Value: 900, State: verdict.FeatureStale}},
+			597,
 			[]verdict.Reason{{Code: "sc_shop_age_stale", Points: 18, Args: map[string]int64{"shop_age_days": 900}}, {Code: "sc_negative_days_missing", Points: 10}},
 		},
 	} {
