@@ -1,6 +1,44 @@
 package main
 
-type benchCommand struct{}
+import (
+	"fmt"
 
-// Run measures.
-func (c *benchCommand) Run(e *env) error { return errReported }
+	"loan310/adapters/dossier"
+	"loan310/app/bench"
+	"loan310/app/clock"
+	"loan310/app/stack"
+)
+
+type benchCommand struct {
+	Merchants int    `help:"Merchants whose first loans are timed; a quarter goes to the latencies." default:"160"`
+	Draws     int    `help:"Draws that are timed." default:"800"`
+	Workflows int    `help:"Empty workflows of the floor." default:"800"`
+	Clients   int    `help:"Callers at once." default:"32"`
+	Seed      uint64 `help:"Seed of the population." default:"310"`
+	Postgres  string `help:"PostgreSQL DSN instead of SQLite." env:"LOAN310_DATABASE"`
+}
+
+// Run measures on free ports in a temporary folder and prints the figures.
+func (c *benchCommand) Run(e *env) error {
+	dir, done, err := workFolder("")
+	if err != nil {
+		return err
+	}
+	defer done()
+	book := dossier.Rebase(dossier.Generate(dossier.GenerateOptions{Merchants: c.Merchants, Seed: c.Seed}), clock.System())
+	dev, err := startQuietly(e, dir, stack.DevOptions{Book: book, NoUI: true, Database: c.Postgres})
+	if err != nil {
+		return err
+	}
+	result, err := bench.Run(e.ctx, dev, bench.Options{
+		Book: book, Workflows: c.Workflows, Draws: c.Draws, Clients: c.Clients, Progress: e.stderr, Now: clock.System,
+	})
+	if stopped := dev.Stop(); err == nil {
+		err = stopped
+	}
+	if err != nil {
+		return fmt.Errorf("bench: %w", err)
+	}
+	result.Print(e.stdout)
+	return nil
+}

@@ -63,9 +63,10 @@ func (a *Activities) KnockOut(ctx context.Context, applicationID string) (bool, 
 	return declined, refuse(err)
 }
 
-// GatherEvidence reads all sources; only references travel on.
-func (a *Activities) GatherEvidence(ctx context.Context, applicationID string) ([]evidence.Meta, error) {
-	metas, err := a.Underwriting.Gather(ctx, applicationID)
+// GatherEvidence reads all sources, those in again anew; only references
+// travel on.
+func (a *Activities) GatherEvidence(ctx context.Context, applicationID string, again []evidence.Source) ([]evidence.Meta, error) {
+	metas, err := a.Underwriting.Gather(ctx, applicationID, again)
 	return metas, refuse(err)
 }
 

@@ -28,6 +28,7 @@ type UnderwritingInput struct {
 	Seq           int       // decisions made so far
 	WaitingSince  time.Time // zero = not deferred yet
 	WaitFor       []evidence.Source
+	Seen          []evidence.Meta // what was known of the sources when it was deferred
 	Round         int
 }
 
@@ -82,11 +83,11 @@ func (u *underwritingRun) round(ctx workflow.Context) (bool, error) {
 	var activities *Activities
 	gatherCtx := workflow.WithLocalActivityOptions(ctx, untilItWorks(time.Minute))
 	var metas []evidence.Meta
-	if err := workflow.ExecuteLocalActivity(gatherCtx, activities.GatherEvidence, u.in.ApplicationID).Get(ctx, &metas); err != nil {
+	if err := workflow.ExecuteLocalActivity(gatherCtx, activities.GatherEvidence, u.in.ApplicationID, u.in.WaitFor).Get(ctx, &metas); err != nil {
 		return false, err
 	}
 	final := !u.in.WaitingSince.IsZero() && workflow.Now(ctx).Sub(u.in.WaitingSince) >= deferredFor
-	if u.in.Seq > 0 && !final && !arrived(metas, u.in.WaitFor) {
+	if u.in.Seq > 0 && !final && !arrived(metas, u.in.Seen, u.in.WaitFor) {
 		return false, nil
 	}
 	return u.decide(ctx, decideInput{ApplicationID: u.in.ApplicationID, Seq: u.in.Seq + 1, Evidence: metas, Final: final})
@@ -113,20 +114,28 @@ func (u *underwritingRun) decide(ctx workflow.Context, in decideInput) (bool, er
 	if made.Outcome != scoring.Deferred {
 		return true, nil
 	}
-	u.in.Seq, u.in.WaitFor = in.Seq, made.WaitFor
+	u.in.Seq, u.in.WaitFor, u.in.Seen = in.Seq, made.WaitFor, in.Evidence
 	if u.in.WaitingSince.IsZero() {
 		u.in.WaitingSince = workflow.Now(ctx)
 	}
 	return false, nil
 }
 
-// arrived tells whether any awaited source can now be read. Waiting for none
-// in particular, it is worth another try.
-func arrived(metas []evidence.Meta, waitFor []evidence.Source) bool {
+// arrived tells whether any awaited source says more than when the application
+// was deferred. Waiting for none in particular, it is worth another try.
+func arrived(metas, seen []evidence.Meta, waitFor []evidence.Source) bool {
 	if len(waitFor) == 0 {
 		return true
 	}
 	return slices.ContainsFunc(metas, func(meta evidence.Meta) bool {
-		return meta.State != evidence.Down && slices.Contains(waitFor, meta.Source)
+		if meta.State == evidence.Down || !slices.Contains(waitFor, meta.Source) {
+			return false
+		}
+		before := slices.IndexFunc(seen, func(m evidence.Meta) bool { return m.Source == meta.Source })
+		return before < 0 || seen[before].State != meta.State || meta.DataAsOf.Sub(seen[before].DataAsOf) >= newer
 	})
 }
+
+// newer is how much fresher a source's data must be to be worth deciding on
+// again.
+const newer = 6 * time.Hour

@@ -57,8 +57,8 @@ func TestDeferredApplicationResumesWhenItsSourceIsBack(t *testing.T) {
 	env := environment(t)
 	start := env.Now()
 	env.OnActivity(activities.KnockOut, mock.Anything, "a1").Return(false, nil).Once()
-	env.OnActivity(activities.GatherEvidence, mock.Anything, "a1").Return(metas(evidence.Down), nil).Times(4)
-	env.OnActivity(activities.GatherEvidence, mock.Anything, "a1").Return(metas(evidence.Known), nil).Once()
+	env.OnActivity(activities.GatherEvidence, mock.Anything, "a1", mock.Anything).Return(metas(evidence.Down), nil).Times(4)
+	env.OnActivity(activities.GatherEvidence, mock.Anything, "a1", mock.Anything).Return(metas(evidence.Known), nil).Once()
 	env.OnActivity(activities.Decide, mock.Anything, mock.MatchedBy(func(in any) bool { return seqOf(in) == 1 })).
 		Return(decided(scoring.Deferred, evidence.Registry), nil).Once()
 	env.OnActivity(activities.Decide, mock.Anything, mock.MatchedBy(func(in any) bool { return seqOf(in) == 2 })).
@@ -71,7 +71,7 @@ func TestDeferredApplicationResumesWhenItsSourceIsBack(t *testing.T) {
 func TestDeferralEndsAfterADayWithTheFinalEffect(t *testing.T) {
 	t.Parallel()
 	env := environment(t)
-	env.OnActivity(activities.GatherEvidence, mock.Anything, "a1").Return(metas(evidence.Down), nil).Once()
+	env.OnActivity(activities.GatherEvidence, mock.Anything, "a1", mock.Anything).Return(metas(evidence.Down), nil).Once()
 	env.OnActivity(activities.Decide, mock.Anything, mock.MatchedBy(func(in any) bool { return finalOf(in) && seqOf(in) == 2 })).
 		Return(decided(scoring.Declined), nil).Once()
 	env.ExecuteWorkflow(workflows.UnderwritingName, workflows.UnderwritingInput{
@@ -84,7 +84,7 @@ func TestStateSurvivesContinueAsNew(t *testing.T) {
 	t.Parallel()
 	env := environment(t)
 	env.OnActivity(activities.KnockOut, mock.Anything, "a1").Return(false, nil).Once()
-	env.OnActivity(activities.GatherEvidence, mock.Anything, "a1").Return(metas(evidence.Down), nil)
+	env.OnActivity(activities.GatherEvidence, mock.Anything, "a1", mock.Anything).Return(metas(evidence.Down), nil)
 	env.OnActivity(activities.Decide, mock.Anything, mock.Anything).Return(decided(scoring.Deferred, evidence.Bureau), nil).Once()
 	env.ExecuteWorkflow(workflows.UnderwritingName, workflows.UnderwritingInput{ApplicationID: "a1"})
 	again, ok := errors.AsType[*workflow.ContinueAsNewError](env.GetWorkflowError())
@@ -101,7 +101,7 @@ func TestApplicationThatCannotBeJudgedIsDeferredAndTriedAgain(t *testing.T) {
 	t.Parallel()
 	env := environment(t)
 	env.OnActivity(activities.KnockOut, mock.Anything, "a1").Return(false, nil).Once()
-	env.OnActivity(activities.GatherEvidence, mock.Anything, "a1").Return(metas(evidence.Known), nil).Twice()
+	env.OnActivity(activities.GatherEvidence, mock.Anything, "a1", mock.Anything).Return(metas(evidence.Known), nil).Twice()
 	env.OnActivity(activities.Decide, mock.Anything, mock.MatchedBy(func(in any) bool { return seqOf(in) == 1 })).
 		Return(decided(""), fault.New(fault.Internal, fault.CodeInternal, "evidence unreadable")).Times(4)
 	env.OnActivity(activities.DeferUnjudged, mock.Anything, mock.Anything).Return(nil).Once()

@@ -303,3 +303,17 @@ func (p *player) toEnd(ctx context.Context, j *Journey) error {
 	}
 	return nil
 }
+
+// Register takes every merchant of a book through its registration only.
+func Register(ctx context.Context, dev *stack.Dev, book dossier.Book, concurrency int) ([]*Journey, error) {
+	player := &player{dev: dev, options: Options{Book: book, Concurrency: concurrency, Patience: time.Minute}, client: apiclient.New(dev.Stack.URL(), stack.DemoAPIKey)}
+	defer player.client.Close()
+	journeys := player.journeys()
+	err := player.each(ctx, journeys, "registered", func(ctx context.Context, j *Journey) error { return player.register(ctx, j) })
+	for _, j := range journeys {
+		if err == nil && j.Err != nil {
+			err = fmt.Errorf("register %s: %w", masked(j), j.Err)
+		}
+	}
+	return journeys, err
+}

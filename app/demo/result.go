@@ -89,9 +89,14 @@ func (r *Result) count() {
 	}
 	if len(latencies) > 0 {
 		slices.Sort(latencies)
-		r.P50, r.P99 = latencies[(len(latencies)-1)/2], latencies[(len(latencies)-1)*99/100]
+		r.P50, r.P99 = rank(latencies, 50), rank(latencies, 99)
 		r.Slowest = latencies[len(latencies)-1]
 	}
+}
+
+// rank gives the nearest-rank percentile of sorted values.
+func rank(sorted []time.Duration, percent int) time.Duration {
+	return sorted[(len(sorted)*percent+99)/100-1]
 }
 
 func (r *Result) broken(format string, args ...any) {

@@ -91,7 +91,9 @@ func (o *outside) connectHistories(providers Providers, board *breaker.Board, no
 // connectSpots makes the paid single-waybill check.
 func (o *outside) connectSpots(providers Providers, board *breaker.Board, now clock.Clock) error {
 	at := providers.Kinds[sandbox.Logistics]
-	spot, err := logistics.NewSpot(logistics.SpotSettings{BaseURL: at.URL, Customer: at.KeyID, Key: at.Key},
+	spot, err := logistics.NewSpot(logistics.SpotSettings{
+		BaseURL: at.URL, Customer: at.KeyID, Key: at.Key, Guard: breaker.Settings{MaxWait: 2 * time.Second, MaxConcurrent: 32},
+	},
 		logistics.NewBudget(spotsPerApplication, spotsPerDay, now), board)
 	if err != nil {
 		return fmt.Errorf("spot checks: %w", err)

@@ -34,7 +34,7 @@ func (s *Service) KnockOut(ctx context.Context, applicationID string) (Decision,
 	if len(reasons) == 0 {
 		return Decision{}, false, nil
 	}
-	snapshot := s.snapshot(application, applicant, nil, true)
+	snapshot := s.snapshot(applicant, nil, true)
 	verdict := knockedOut(s.deps.Engine, reasons)
 	decision, err := s.store(ctx, application, 1, snapshot, verdict)
 	return decision, true, err
@@ -63,7 +63,7 @@ func (s *Service) Decide(ctx context.Context, applicationID string, seq int, met
 	if err != nil {
 		return Decision{}, err
 	}
-	snapshot := s.snapshot(application, applicant, metas, final)
+	snapshot := s.snapshot(applicant, metas, final)
 	verdict, err := s.judge(ctx, s.deps.Engine, snapshot)
 	if err != nil {
 		return Decision{}, err
@@ -91,9 +91,11 @@ func (s *Service) applicant(ctx context.Context, application Application) (scori
 	return applicant, nil
 }
 
-func (s *Service) snapshot(application Application, applicant scoring.Applicant, metas []evidence.Meta, final bool) Snapshot {
+// snapshot is taken after the last source has answered: nothing they said is
+// later than it.
+func (s *Service) snapshot(applicant scoring.Applicant, metas []evidence.Meta, final bool) Snapshot {
 	return Snapshot{
-		AsOf: application.SubmittedAt, Applicant: applicant, Evidence: metas, Final: final,
+		AsOf: s.deps.Now(), Applicant: applicant, Evidence: metas, Final: final,
 		Strategy: s.deps.Engine.Versions().StrategyHash,
 	}
 }
@@ -276,6 +278,6 @@ func (s *Service) DeferUnjudged(ctx context.Context, applicationID string, seq i
 		Outcome: scoring.Deferred, Reasons: []scoring.Reason{{Code: ReasonUnjudged}}, Features: []scoring.FeatureValue{},
 		Versions: s.deps.Engine.Versions(),
 	}
-	_, err = s.store(ctx, application, seq, s.snapshot(application, applicant, metas, false), verdict)
+	_, err = s.store(ctx, application, seq, s.snapshot(applicant, metas, false), verdict)
 	return err
 }

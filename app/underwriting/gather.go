@@ -20,9 +20,10 @@ const Window = 400 * 24 * time.Hour
 // Gather reads every source the merchant consented to, in parallel, each
 // within its own budget and all of them early enough to decide in time. What
 // was read before for this application is kept, so that Gather can be
-// repeated after a crash or while an application is deferred. A source that
-// cannot be read is Down, which is an answer, not an error.
-func (s *Service) Gather(ctx context.Context, applicationID string) ([]evidence.Meta, error) {
+// repeated after a crash; sources in again, those a deferral waits for, are
+// read anew. A source that cannot be read is Down, which is an answer, not an
+// error.
+func (s *Service) Gather(ctx context.Context, applicationID string, again []evidence.Source) ([]evidence.Meta, error) {
 	application, err := s.deps.Store.Application(ctx, applicationID)
 	if err != nil {
 		return nil, err
@@ -37,7 +38,7 @@ func (s *Service) Gather(ctx context.Context, applicationID string) ([]evidence.
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.gatherBudget(application))
 	defer cancel()
-	until := application.SubmittedAt
+	until := s.deps.Now()
 	query := Query{
 		ApplicationID: applicationID, MerchantID: application.MerchantID, LicenceNumber: standing.LicenceNumber,
 		LegalRep: standing.LegalRep, Identity: standing.Identity, AccountNumber: standing.AccountNumber,
@@ -46,7 +47,7 @@ func (s *Service) Gather(ctx context.Context, applicationID string) ([]evidence.
 	metas := make([]evidence.Meta, len(evidence.Sources))
 	var group sync.WaitGroup
 	for i, source := range evidence.Sources {
-		if kept := latest(had, source); kept.Ref != "" || kept.State == evidence.Empty {
+		if kept := latest(had, source); kept.Ref != "" && !slices.Contains(again, source) {
 			metas[i] = kept
 			continue
 		}

@@ -1,0 +1,275 @@
+// Package bench measures whole loans beside empty workflows on the same
+// Temporal server in the same run, so that a figure says what the product
+// costs and not what the machine is.
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"loan310/adapters/dossier"
+	"loan310/adapters/sandbox"
+	"loan310/app/apiclient"
+	"loan310/app/demo"
+	"loan310/app/stack"
+)
+
+// Options say how much is measured.
+type Options struct {
+	Book      dossier.Book
+	Workflows int // empty workflows of the floor
+	Draws     int
+	Clients   int // callers at once
+	Progress  io.Writer
+	Now       func() time.Time
+}
+
+// Rate is a measured throughput.
+type Rate struct {
+	Done   int
+	Took   time.Duration
+	Failed int
+}
+
+// PerSecond gives the throughput.
+func (r Rate) PerSecond() float64 { return float64(r.Done) / r.Took.Seconds() }
+
+// Latency compares decisions with the slowest provider they wait for.
+type Latency struct {
+	Provider time.Duration // latency given to every call of one provider with one call
+	Decision time.Duration // median from submission to decision
+}
+
+// Result is what was measured.
+type Result struct {
+	FloorBefore, FloorAfter Rate // empty workflows before and after
+	Loans                   Rate // first loans, application to paid
+	Draws                   Rate // acceptance to paid
+	Latencies               []Latency
+	Memory                  []Memory
+}
+
+// Run measures on a running environment whose book nobody has used yet.
+func Run(ctx context.Context, dev *stack.Dev, options Options) (Result, error) {
+	b := &bench{dev: dev, options: options, client: apiclient.New(dev.Stack.URL(), stack.DemoAPIKey)}
+	defer b.client.Close()
+	var result Result
+	b.remember(&result, "idle")
+	var err error
+	if result.FloorBefore, err = b.floor(ctx); err != nil {
+		return Result{}, err
+	}
+	b.say("registering %d merchants", len(options.Book.Merchants()))
+	journeys, err := demo.Register(ctx, dev, options.Book, options.Clients)
+	if err != nil {
+		return Result{}, err
+	}
+	if result.Latencies, err = b.latencies(ctx, journeys[:len(journeys)/4]); err != nil {
+		return Result{}, err
+	}
+	lines, loans, err := b.loans(ctx, journeys[len(journeys)/4:])
+	if err != nil {
+		return Result{}, err
+	}
+	result.Loans = loans
+	b.remember(&result, "after first loans")
+	if result.Draws, err = b.draws(ctx, lines); err != nil {
+		return Result{}, err
+	}
+	b.remember(&result, "after draws")
+	result.FloorAfter, err = b.floor(ctx)
+	return result, err
+}
+
+type bench struct {
+	dev     *stack.Dev
+	options Options
+	client  *apiclient.Client
+}
+
+func (b *bench) say(format string, args ...any) {
+	if b.options.Progress != nil {
+		fmt.Fprintf(b.options.Progress, "bench: "+format+"\n", args...)
+	}
+}
+
+// emptyName is the workflow of the floor: it does nothing.
+const emptyName = "BenchEmpty"
+
+func empty(workflow.Context) error { return nil }
+
+// floor runs empty workflows as the product starts its own: eagerly, payloads
+// encrypted, the caller waiting for the end.
+func (b *bench) floor(ctx context.Context) (Rate, error) {
+	const queue = "loan310-bench"
+	w := worker.New(b.dev.Stack.Temporal, queue, worker.Options{})
+	w.RegisterWorkflowWithOptions(empty, workflow.RegisterOptions{Name: emptyName})
+	if err := w.Start(); err != nil {
+		return Rate{}, fmt.Errorf("start the floor's worker: %w", err)
+	}
+	defer w.Stop()
+	b.say("floor: %d empty workflows, %d callers", b.options.Workflows, b.options.Clients)
+	return b.rate(ctx, b.options.Workflows, func(ctx context.Context, _ int) error {
+		run, err := b.dev.Stack.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{TaskQueue: queue, EnableEagerStart: true}, emptyName)
+		if err != nil {
+			return err
+		}
+		return run.Get(ctx, nil)
+	})
+}
+
+// rate runs a number of tasks from a number of callers and times them all.
+func (b *bench) rate(ctx context.Context, tasks int, task func(ctx context.Context, i int) error) (Rate, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
+	defer cancel()
+	var next, done, failed atomic.Int64
+	var first sync.Once
+	var cause error
+	started := b.options.Now()
+	var group sync.WaitGroup
+	for range b.options.Clients {
+		group.Go(func() {
+			for i := int(next.Add(1)) - 1; i < tasks && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
+				if err := task(ctx, i); err != nil {
+					failed.Add(1)
+					first.Do(func() { cause = err })
+					continue
+				}
+				done.Add(1)
+			}
+		})
+	}
+	group.Wait()
+	rate := Rate{Done: int(done.Load()), Took: b.options.Now().Sub(started), Failed: int(failed.Load())}
+	if rate.Done == 0 {
+		return rate, errors.Join(errors.New("nothing succeeded"), cause, ctx.Err())
+	}
+	return rate, nil
+}
+
+// line is a credit line that draws can be made on.
+type line struct {
+	id        string
+	tenor     int
+	repayment string
+	free      int64 // fen
+}
+
+// loans takes registered merchants from application to paid.
+func (b *bench) loans(ctx context.Context, journeys []*demo.Journey) ([]line, Rate, error) {
+	b.say("first loans: %d applications", len(journeys))
+	var mu sync.Mutex
+	var lines []line
+	var declined atomic.Int64
+	rate, err := b.rate(ctx, len(journeys), func(ctx context.Context, i int) error {
+		application, err := b.decide(ctx, journeys[i])
+		if err != nil {
+			return err
+		}
+		if application.State != "approved" {
+			declined.Add(1)
+			return nil
+		}
+		made, err := b.firstDraw(ctx, application)
+		if err != nil {
+			return err
+		}
+		mu.Lock()
+		lines = append(lines, made)
+		mu.Unlock()
+		return nil
+	})
+	rate.Done -= int(declined.Load()) // a decline is no loan
+	return lines, rate, err
+}
+
+func (b *bench) decide(ctx context.Context, j *demo.Journey) (apiclient.Application, error) {
+	application, err := b.client.Apply(ctx, j.ID, "bench-"+j.ID, int64(j.Wanted.Amount), "stock")
+	if err != nil {
+		return application, err
+	}
+	return apiclient.Await(ctx, func(ctx context.Context) (apiclient.Application, error) {
+		return b.client.Application(ctx, application.ID)
+	}, apiclient.Application.Decided, 20*time.Millisecond)
+}
+
+func (b *bench) firstDraw(ctx context.Context, application apiclient.Application) (line, error) {
+	accepted, err := b.client.Accept(ctx, application.ID, "accept-"+application.ID, application.Decision.ContractHash)
+	if err != nil {
+		return line{}, err
+	}
+	terms := application.Decision.Terms
+	made := line{id: accepted.ID, tenor: terms.TenorMonths[0], repayment: terms.Repayment[0], free: accepted.LimitFen - smallest}
+	return made, b.draw(ctx, made, "first-"+accepted.ID)
+}
+
+// smallest is the smallest draw, in fen.
+const smallest = 10_000
+
+func (b *bench) draw(ctx context.Context, on line, key string) error {
+	drawn, err := b.client.Draw(ctx, on.id, key, smallest, on.tenor, on.repayment)
+	if err != nil {
+		return err
+	}
+	ended, err := apiclient.Await(ctx, func(ctx context.Context) (apiclient.Drawdown, error) {
+		return b.client.Drawdown(ctx, drawn.ID)
+	}, apiclient.Drawdown.Final, 20*time.Millisecond)
+	if err == nil && ended.State != "paid" {
+		err = fmt.Errorf("draw %s: %s", ended.State, ended.FailureCode)
+	}
+	return err
+}
+
+// draws makes small draws over all lines in turn.
+func (b *bench) draws(ctx context.Context, lines []line) (Rate, error) {
+	var plan []line
+	for len(plan) < b.options.Draws {
+		before := len(plan)
+		for i := range lines {
+			if lines[i].free >= smallest && len(plan) < b.options.Draws {
+				lines[i].free -= smallest
+				plan = append(plan, lines[i])
+			}
+		}
+		if len(plan) == before {
+			break
+		}
+	}
+	b.say("draws: %d on %d lines", len(plan), len(lines))
+	return b.rate(ctx, len(plan), func(ctx context.Context, i int) error {
+		return b.draw(ctx, plan[i], fmt.Sprintf("bench-%d", i))
+	})
+}
+
+// latencies decides one application at a time while one provider that takes
+// one call is given a latency.
+func (b *bench) latencies(ctx context.Context, journeys []*demo.Journey) ([]Latency, error) {
+	given := []time.Duration{0, 250 * time.Millisecond, time.Second}
+	var out []Latency
+	for i, latency := range given {
+		b.say("decision latency with a provider of %s", latency)
+		if err := b.dev.Sandbox.SetFaults(sandbox.Bureau, sandbox.Faults{LatencyMS: int(latency.Milliseconds())}); err != nil {
+			return nil, err
+		}
+		var took []time.Duration
+		for _, j := range journeys[i*len(journeys)/len(given) : (i+1)*len(journeys)/len(given)] {
+			application, err := b.decide(ctx, j)
+			if err != nil {
+				return nil, err
+			}
+			took = append(took, application.DecidedAt.Sub(application.SubmittedAt))
+		}
+		out = append(out, Latency{Provider: latency, Decision: median(took)})
+	}
+	b.dev.Sandbox.ClearFaults(sandbox.Bureau)
+	return out, nil
+}
