@@ -100,7 +100,7 @@ func (s *server) applicationEndpoints() {
 		Summary: "Read an application", Description: "With its latest decision, its reasons in words.",
 	}, s.getApplication)
 	endpoint(s, huma.Operation{
-		OperationID: "list-applications", Method: http.MethodGet, Path: "/api/applications", Tags: tags, Errors: []int{http.StatusUnprocessableEntity},
+		OperationID: "list-applications", Method: http.MethodGet, Path: "/api/applications", Tags: tags, Errors: []int{http.StatusNotFound, http.StatusUnprocessableEntity},
 		Summary: "List applications", Description: "Merchants see their own, staff everyone's, platforms those of the merchant they name.",
 	}, s.listApplications)
 	endpoint(s, streamOperation(s.api.OpenAPI().Components.Schemas), s.streamApplication)

@@ -50,8 +50,8 @@ type lineRequest struct{ ByID }
 type quoteRequest struct {
 	ByID
 	AmountFen   int64  `query:"amount_fen" required:"true" minimum:"1" maximum:"100000000000" doc:"To be drawn." example:"5000000"`
-	TenorMonths int    `query:"tenor_months" required:"true" minimum:"1" maximum:"120" example:"12"`
-	Repayment   string `query:"repayment" required:"true" enum:"equal_instalments,equal_principal,bullet,any_time"`
+	TenorMonths int    `query:"tenor_months" required:"true" minimum:"1" maximum:"120" doc:"One the line offers." example:"12"`
+	Repayment   string `query:"repayment" required:"true" enum:"equal_instalments,equal_principal,bullet,any_time" doc:"One the line offers."`
 }
 
 type instalmentView struct {

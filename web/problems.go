@@ -165,9 +165,12 @@ func methodNotAllowed() *Problem {
 
 // installErrors makes huma speak Problem instead of its own model, which
 // echoes what was sent. They are package variables of huma's, read while
-// operations are registered, so they are set once for the process.
+// operations are registered, so they are set once for the process. So is
+// strict casing: encoding/json would read "Amount_Fen" as amount_fen unseen
+// by the validation.
 func installErrors() {
 	once.Do(func() {
+		huma.ValidateStrictCasing = true
 		huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
 			return unread("", status, message, errs)
 		}
