@@ -76,8 +76,7 @@ func (r *rail) serve(w http.ResponseWriter, request *http.Request) {
 	form := request.PostForm
 	method := form.Get("method")
 	if subCode := r.refusal(form); subCode != "" {
-		code := "40002"
-		r.reply(w, "error_response", railFields{"code": code, "msg": "Invalid Arguments", "sub_code": subCode})
+		r.reply(w, "error_response", railFields{"code": "40002", "msg": "Invalid Arguments", "sub_code": subCode})
 		return
 	}
 	drawn := drawOf(request)
