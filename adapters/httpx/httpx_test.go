@@ -252,7 +252,7 @@ func TestSignatureVector(t *testing.T) {
 	const want = "159296e5e48d54b801116e12a1387e24f67be73dfd17e25a347278ed5a3517fa"
 	require.Equal(t, want, httpx.Signature("key", "POST", "/v1/reports", "1767225600", []byte("{}")))
 
-	request := httptest.NewRequest(http.MethodPost, "http://x/v1/reports", nil)
+	request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "http://x/v1/reports", nil)
 	at := time.Unix(1767225600, 0)
 	require.NoError(t, httpx.HMAC("id", "key", clock.Fixed(at))(request, []byte("{}")))
 	require.Equal(t, want, request.Header.Get(httpx.HeaderSignature))

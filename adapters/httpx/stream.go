@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strconv"
 	"time"
@@ -63,9 +64,7 @@ func Lines[T any](ctx context.Context, c *Client, request Request, each func(*T)
 		return Answer{}, breaker.CallerError(err)
 	}
 	answer := Answer{Rows: rows, Header: response.Header}
-	for name, values := range response.Trailer {
-		answer.Header[name] = values
-	}
+	maps.Copy(answer.Header, response.Trailer)
 	if said := answer.Header.Get(HeaderRowCount); said != "" && said != strconv.FormatInt(rows, 10) {
 		return Answer{}, c.Malformed(request.Op, fmt.Sprintf("stream ended after line %d, which is not the count it gave", rows))
 	}

@@ -103,6 +103,7 @@ func TestAnswers(t *testing.T) {
 		"the signature may come first": {
 			raw: done, state: drawdown.RailPaid,
 			body: func(t *testing.T, raw string) string {
+				t.Helper()
 				whole := signed(t, name, raw)
 				at := strings.LastIndex(whole, `,"sign"`)
 				return "{" + whole[at+1:len(whole)-1] + "," + whole[1:at] + "}"
@@ -111,12 +112,14 @@ func TestAnswers(t *testing.T) {
 		"a changed byte": {
 			raw: done, code: payout.CodeBadSignature,
 			body: func(t *testing.T, raw string) string {
+				t.Helper()
 				return strings.Replace(signed(t, name, raw), "SUCCESS", "DEALING", 1)
 			},
 		},
 		"the same value spelt otherwise": {
 			raw: done, code: payout.CodeBadSignature,
 			body: func(t *testing.T, raw string) string {
+				t.Helper()
 				return strings.Replace(signed(t, name, raw), `"42"`, ` "42"`, 1)
 			},
 		},
@@ -127,6 +130,7 @@ func TestAnswers(t *testing.T) {
 		"the answer to another method": {
 			raw: done, code: httpx.CodeMalformed,
 			body: func(t *testing.T, raw string) string {
+				t.Helper()
 				return signed(t, "alipay_fund_trans_common_query_response", raw)
 			},
 		},
@@ -134,7 +138,10 @@ func TestAnswers(t *testing.T) {
 		"other field types": {raw: `{"code":10000}`, code: httpx.CodeMalformed},
 		"error_response": {
 			raw: `{"code":"40002","sub_code":"isv.invalid-signature"}`, code: payout.CodeRailConfig,
-			body: func(t *testing.T, raw string) string { return signed(t, "error_response", raw) },
+			body: func(t *testing.T, raw string) string {
+				t.Helper()
+				return signed(t, "error_response", raw)
+			},
 		},
 		"another reference":             {raw: strings.Replace(done, "d1:", "d2:", 1), code: payout.CodeOtherPayout},
 		"no reference":                  {raw: `{"code":"10000","status":"SUCCESS"}`, code: payout.CodeOtherPayout},

@@ -43,7 +43,6 @@ type core struct {
 // index finds merchants by what providers are asked with. One account or
 // person may stand behind several merchants.
 type index struct {
-	byID      map[string]dossier.Merchant
 	byLicence map[string]dossier.Merchant
 	byAccount map[string][]dossier.Merchant
 	byPerson  map[string][]dossier.Merchant // identity number
@@ -82,13 +81,11 @@ func (c *core) close() error { return errors.Join(c.rail.close(), c.inbox.close(
 func buildIndex(book dossier.Book) *index {
 	merchants := book.Merchants()
 	built := &index{
-		byID:      make(map[string]dossier.Merchant, len(merchants)),
 		byLicence: make(map[string]dossier.Merchant, len(merchants)),
 		byAccount: make(map[string][]dossier.Merchant, len(merchants)),
 		byPerson:  make(map[string][]dossier.Merchant, len(merchants)),
 	}
 	for _, m := range merchants {
-		built.byID[m.ID] = m
 		built.byLicence[m.LicenceNumber] = m
 		if m.PayoutAccount != "" {
 			built.byAccount[m.PayoutAccount] = append(built.byAccount[m.PayoutAccount], m)
@@ -100,12 +97,6 @@ func buildIndex(book dossier.Book) *index {
 	return built
 }
 
-// merchantByID finds by the book's own merchant id.
-func (c *core) merchantByID(id string) (dossier.Merchant, bool) {
-	m, ok := c.index().byID[id]
-	return m, ok
-}
-
 // merchantByLicence finds by unified social credit code, in any case.
 func (c *core) merchantByLicence(licence string) (dossier.Merchant, bool) {
 	m, ok := c.index().byLicence[strings.ToUpper(strings.TrimSpace(licence))]
@@ -115,15 +106,6 @@ func (c *core) merchantByLicence(licence string) (dossier.Merchant, bool) {
 // merchantsByAccount finds by payout account number.
 func (c *core) merchantsByAccount(account string) []dossier.Merchant {
 	return c.index().byAccount[account]
-}
-
-// merchantByAccount finds the first merchant of a payout account number.
-func (c *core) merchantByAccount(account string) (dossier.Merchant, bool) {
-	found := c.index().byAccount[account]
-	if len(found) == 0 {
-		return dossier.Merchant{}, false
-	}
-	return found[0], true
 }
 
 // merchantsByPerson finds by the legal representative's identity number.
@@ -140,11 +122,6 @@ func (c *core) dataAsOf(request *http.Request) time.Time {
 // staleAt moves a moment back by the stale_days fault of this request.
 func (c *core) staleAt(request *http.Request, at time.Time) time.Time {
 	return at.AddDate(0, 0, -drawOf(request).staleDays)
-}
-
-// tellAsOf writes the data-as-of header of our own contracts.
-func (c *core) tellAsOf(w http.ResponseWriter, request *http.Request) {
-	w.Header().Set(httpx.HeaderDataAsOf, c.dataAsOf(request).UTC().Format(time.RFC3339))
 }
 
 // bearer lets requests with the kind's token through (Secrets.Tokens).

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"loan310/adapters/dossier"
@@ -64,13 +65,12 @@ func holds(m dossier.Merchant, holder string) bool {
 }
 
 func matchIn(candidates []dossier.Merchant, fits func(dossier.Merchant) bool) matchAnswer {
-	for _, m := range candidates {
-		if fits(m) {
-			return matchAnswer{Match: "matched"}
-		}
-	}
-	if len(candidates) > 0 {
+	switch {
+	case slices.ContainsFunc(candidates, fits):
+		return matchAnswer{Match: "matched"}
+	case len(candidates) > 0:
 		return matchAnswer{Match: "mismatched"}
+	default:
+		return matchAnswer{Match: "no_record"}
 	}
-	return matchAnswer{Match: "no_record"}
 }

@@ -22,7 +22,7 @@ func openJournal[T any](dir, name string, replay func(T)) (*journal, error) {
 		return &journal{}, nil
 	}
 	path := filepath.Join(dir, name)
-	text, err := os.ReadFile(path) //nolint:gosec // the operator's own directory
+	text, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("reading %s: %w", name, err)
 	}
@@ -39,7 +39,7 @@ func openJournal[T any](dir, name string, replay func(T)) (*journal, error) {
 	if err := lines.Err(); err != nil {
 		return nil, fmt.Errorf("reading %s: %w", name, err)
 	}
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600) //nolint:gosec // as above
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("opening %s: %w", name, err)
 	}

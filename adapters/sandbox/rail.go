@@ -154,9 +154,10 @@ func (r *rail) transfer(content string, drawn draw) (railFields, error) {
 			Name         string `json:"name"`
 		} `json:"payee_info"`
 	}
-	err := json.Unmarshal([]byte(content), &asked)
+	readable := json.Unmarshal([]byte(content), &asked) == nil
 	amount, badAmount := money.Parse(asked.TransAmount)
-	if err != nil || badAmount != nil || amount <= 0 || asked.OutBizNo == "" || len(asked.OutBizNo) > 64 ||
+	usable := badAmount == nil && amount > 0
+	if !readable || !usable || asked.OutBizNo == "" || len(asked.OutBizNo) > 64 ||
 		asked.ProductCode != "TRANS_ACCOUNT_NO_PWD" || asked.BizScene != "DIRECT_TRANSFER" {
 		return railFields{"code": "40004", "msg": "Business Failed", "sub_code": "INVALID_PARAMETER"}, nil
 	}
@@ -201,7 +202,8 @@ func (r *rail) query(content string) (railFields, error) {
 	var asked struct {
 		OutBizNo string `json:"out_biz_no"`
 	}
-	if json.Unmarshal([]byte(content), &asked) != nil || asked.OutBizNo == "" {
+	readable := json.Unmarshal([]byte(content), &asked) == nil
+	if !readable || asked.OutBizNo == "" {
 		return railFields{"code": "40004", "msg": "Business Failed", "sub_code": "INVALID_PARAMETER"}, nil
 	}
 	entry, known, err := r.core.rail.query(asked.OutBizNo)
@@ -250,5 +252,6 @@ func (r *rail) reply(w http.ResponseWriter, name string, fields railFields) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json;charset=utf-8")
+	//nolint:gosec // JSON by its content type, and name is one of ours
 	_, _ = w.Write([]byte(`{"` + name + `":` + string(raw) + `,"sign":"` + base64.StdEncoding.EncodeToString(sign) + `"}`))
 }

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -163,11 +164,7 @@ func address(addr net.Addr) string {
 
 // URLs gives the base address of each kind, Control included.
 func (s *Server) URLs() map[string]string {
-	urls := make(map[string]string, len(s.urls))
-	for kind, url := range s.urls {
-		urls[kind] = url
-	}
-	return urls
+	return maps.Clone(s.urls)
 }
 
 // Requests gives how many requests a kind has received.

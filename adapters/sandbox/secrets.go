@@ -70,7 +70,7 @@ func GenerateSecrets() (Secrets, error) {
 // when there are none yet.
 func LoadSecrets(dir string) (Secrets, error) {
 	path := filepath.Join(dir, "secrets.json")
-	text, err := os.ReadFile(path) //nolint:gosec // the operator's own directory
+	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return keepSecrets(dir, path)
 	}

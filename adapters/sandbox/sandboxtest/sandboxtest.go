@@ -133,12 +133,12 @@ func Secrets() sandbox.Secrets {
 }
 
 // Start runs a sandbox for the length of the test. Secrets are filled in.
-func Start(t testing.TB, options sandbox.Options) *sandbox.Server {
-	t.Helper()
+func Start(tb testing.TB, options sandbox.Options) *sandbox.Server {
+	tb.Helper()
 	options.Secrets = Secrets()
-	server, err := sandbox.Start(t.Context(), options)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, server.Close()) })
+	server, err := sandbox.Start(tb.Context(), options)
+	require.NoError(tb, err)
+	tb.Cleanup(func() { require.NoError(tb, server.Close()) })
 	return server
 }
 
@@ -150,19 +150,19 @@ func Guard(settings breaker.Settings) *breaker.Guard {
 // Contract makes a transport that checks every request and every answer
 // against adapters/contract/<name>.yaml, and fails the test where they differ.
 // Answers of injected faults are not checked.
-func Contract(t testing.TB, name string) http.RoundTripper {
-	t.Helper()
+func Contract(tb testing.TB, name string) http.RoundTripper {
+	tb.Helper()
 	_, here, _, ok := runtime.Caller(0)
-	require.True(t, ok)
+	require.True(tb, ok)
 	document, err := openapi3.NewLoader().LoadFromFile(filepath.Join(filepath.Dir(here), "..", "..", "contract", name+".yaml"))
-	require.NoError(t, err)
-	require.NoError(t, document.Validate(t.Context()))
+	require.NoError(tb, err)
+	require.NoError(tb, document.Validate(tb.Context()))
 	document.Servers = nil // any host
 	router, err := legacy.NewRouter(document)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	transport := &http.Transport{}
-	t.Cleanup(transport.CloseIdleConnections)
-	return &contract{t: t, router: router, next: transport}
+	tb.Cleanup(transport.CloseIdleConnections)
+	return &contract{t: tb, router: router, next: transport}
 }
 
 type contract struct {
