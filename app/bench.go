@@ -1,7 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"os"
+	"runtime/pprof"
 
 	"loan310/adapters/dossier"
 	"loan310/app/bench"
@@ -16,6 +19,7 @@ type benchCommand struct {
 	Clients   int    `help:"Callers at once." default:"32"`
 	Seed      uint64 `help:"Seed of the population." default:"310"`
 	Postgres  string `help:"PostgreSQL DSN instead of SQLite." env:"LOAN310_DATABASE"`
+	Profile   string `help:"Write a CPU profile of this process." placeholder:"FILE"`
 }
 
 // Run measures on free ports in a temporary folder and prints the figures.
@@ -30,9 +34,14 @@ func (c *benchCommand) Run(e *env) error {
 	if err != nil {
 		return err
 	}
+	profiled, err := profile(c.Profile)
+	if err != nil {
+		return errors.Join(err, dev.Stop())
+	}
 	result, err := bench.Run(e.ctx, dev, bench.Options{
 		Book: book, Workflows: c.Workflows, Draws: c.Draws, Clients: c.Clients, Progress: e.stderr, Now: clock.System,
 	})
+	profiled()
 	if stopped := dev.Stop(); err == nil {
 		err = stopped
 	}
@@ -41,4 +50,22 @@ func (c *benchCommand) Run(e *env) error {
 	}
 	result.Print(e.stdout)
 	return nil
+}
+
+// profile starts a CPU profile and gives what ends it; no file, no profile.
+func profile(path string) (func(), error) {
+	if path == "" {
+		return func() {}, nil
+	}
+	file, err := os.Create(path)
+	if err != nil {
+		return nil, fmt.Errorf("create %s: %w", path, err)
+	}
+	if err := pprof.StartCPUProfile(file); err != nil {
+		return nil, fmt.Errorf("start profile: %w", err)
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		_ = file.Close()
+	}, nil
 }

@@ -5,8 +5,11 @@ package demo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -44,6 +47,7 @@ type Journey struct {
 	First       time.Duration // from submission to the first answer
 	Deferred    bool          // the first answer was a deferral
 	Drawdown    apiclient.Drawdown
+	Refused     string // why the registration was refused: a result, not an error
 	Err         error
 }
 
@@ -111,7 +115,7 @@ func (p *player) each(ctx context.Context, journeys []*Journey, what string, par
 		if ctx.Err() != nil {
 			break
 		}
-		if journey.Err != nil {
+		if journey.Err != nil || journey.Refused != "" {
 			done.Add(1)
 			continue
 		}
@@ -156,10 +160,9 @@ func (p *player) show(what string, done *atomic.Int64, of int) func() {
 func (p *player) toAnswer(ctx context.Context, j *Journey) error {
 	ctx, cancel := context.WithTimeout(ctx, p.options.Patience+5*time.Minute)
 	defer cancel()
-	if err := p.register(ctx, j); err != nil {
-		return fmt.Errorf("register: %w", err)
+	if err := p.enrol(ctx, j); err != nil || j.Refused != "" {
+		return err
 	}
-	j.Registered = true
 	application, err := p.client.Apply(ctx, j.ID, "apply-"+j.ID, int64(j.Wanted.Amount), purpose(j.Wanted))
 	if err != nil {
 		return fmt.Errorf("apply: %w", err)
@@ -188,6 +191,21 @@ func purpose(a dossier.Application) string {
 		return "stock"
 	}
 	return a.Purpose
+}
+
+// enrol registers a merchant; a licence or a person that the sources refuse
+// is a result.
+func (p *player) enrol(ctx context.Context, j *Journey) error {
+	err := p.register(ctx, j)
+	if problem, ok := errors.AsType[*apiclient.Problem](err); ok && problem.Status == http.StatusUnprocessableEntity {
+		j.Refused = problem.Code
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("register: %w", err)
+	}
+	j.Registered = true
+	return nil
 }
 
 // register goes through every step as a merchant would.
@@ -304,16 +322,19 @@ func (p *player) toEnd(ctx context.Context, j *Journey) error {
 	return nil
 }
 
-// Register takes every merchant of a book through its registration only.
+// Register takes every merchant of a book through its registration only and
+// gives those that were let in.
 func Register(ctx context.Context, dev *stack.Dev, book dossier.Book, concurrency int) ([]*Journey, error) {
 	player := &player{dev: dev, options: Options{Book: book, Concurrency: concurrency, Patience: time.Minute}, client: apiclient.New(dev.Stack.URL(), stack.DemoAPIKey)}
 	defer player.client.Close()
 	journeys := player.journeys()
-	err := player.each(ctx, journeys, "registered", func(ctx context.Context, j *Journey) error { return player.register(ctx, j) })
+	if err := player.each(ctx, journeys, "registered", player.enrol); err != nil {
+		return nil, err
+	}
 	for _, j := range journeys {
-		if err == nil && j.Err != nil {
-			err = fmt.Errorf("register %s: %w", masked(j), j.Err)
+		if j.Err != nil {
+			return nil, fmt.Errorf("%s: %w", masked(j), j.Err)
 		}
 	}
-	return journeys, err
+	return slices.DeleteFunc(journeys, func(j *Journey) bool { return j.Refused != "" }), nil
 }

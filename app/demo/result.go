@@ -217,6 +217,9 @@ func (r *Result) Table(w io.Writer) error {
 		for _, reason := range j.Decision.Reasons[:min(3, len(j.Decision.Reasons))] {
 			reasons = append(reasons, reason.Code)
 		}
+		if j.Refused != "" {
+			verdict, reasons = "not registered", []string{j.Refused}
+		}
 		if j.Err != nil {
 			reasons = append(reasons, "stopped: "+j.Err.Error())
 		}

@@ -3,10 +3,7 @@ package underwriting
 import (
 	"bufio"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"iter"
 
 	"loan310/app/fault"
@@ -24,27 +21,27 @@ func (s *Service) bundle(ctx context.Context, snapshot Snapshot) (evidence.Bundl
 		metas[meta.Source] = meta
 	}
 	spots := map[string]evidence.Waybill{}
-	for row, err := range rows[evidence.Waybill](ctx, s.deps.Evidence, metas[SpotChecks]) {
+	for row, err := range rows[evidence.Waybill](ctx, s, metas[SpotChecks]) {
 		if err != nil {
 			return evidence.Bundle{}, err
 		}
 		spots[row.No] = *row
 	}
 	delete(metas, SpotChecks)
-	bureau, err := single[evidence.BureauReport](ctx, s.deps.Evidence, metas[evidence.Bureau])
+	bureau, err := single[evidence.BureauReport](ctx, s, metas[evidence.Bureau])
 	if err != nil {
 		return evidence.Bundle{}, err
 	}
-	registry, err := single[evidence.RegistryRecord](ctx, s.deps.Evidence, metas[evidence.Registry])
+	registry, err := single[evidence.RegistryRecord](ctx, s, metas[evidence.Registry])
 	if err != nil {
 		return evidence.Bundle{}, err
 	}
 	return evidence.Bundle{
 		AsOf: snapshot.AsOf, Meta: metas,
-		Orders:       rows[evidence.Order](ctx, s.deps.Evidence, metas[evidence.Marketplace]),
-		Waybills:     corrected(rows[evidence.Waybill](ctx, s.deps.Evidence, metas[evidence.Logistics]), spots),
-		Transactions: rows[evidence.Transaction](ctx, s.deps.Evidence, metas[evidence.Bank]),
-		Bills:        rows[evidence.UtilityBill](ctx, s.deps.Evidence, metas[evidence.Utility]),
+		Orders:       rows[evidence.Order](ctx, s, metas[evidence.Marketplace]),
+		Waybills:     corrected(rows[evidence.Waybill](ctx, s, metas[evidence.Logistics]), spots),
+		Transactions: rows[evidence.Transaction](ctx, s, metas[evidence.Bank]),
+		Bills:        rows[evidence.UtilityBill](ctx, s, metas[evidence.Utility]),
 		Bureau:       bureau, Registry: registry,
 	}, nil
 }
@@ -69,26 +66,26 @@ func corrected(history iter.Seq2[*evidence.Waybill, error], spots map[string]evi
 	}
 }
 
+// longestRow bounds one stored row, in bytes.
+const longestRow = 1 << 20
+
 // rows reads one evidence row by row; the pointer is valid for one step.
-func rows[T any](ctx context.Context, store EvidenceStore, meta evidence.Meta) iter.Seq2[*T, error] {
+func rows[T any](ctx context.Context, s *Service, meta evidence.Meta) iter.Seq2[*T, error] {
 	return func(yield func(*T, error) bool) {
 		if meta.Ref == "" {
 			return
 		}
-		body, err := store.Open(ctx, meta.Ref)
+		body, err := s.deps.Evidence.Open(ctx, meta.Ref)
 		if err != nil {
 			yield(nil, fmt.Errorf("open evidence %s: %w", meta.Ref, err))
 			return
 		}
 		defer func() { _ = body.Close() }()
-		decoder := json.NewDecoder(bufio.NewReaderSize(body, 64<<10))
-		for {
+		lines := bufio.NewScanner(body)
+		lines.Buffer(make([]byte, 64<<10), longestRow)
+		for lines.Scan() {
 			var row T
-			err := decoder.Decode(&row)
-			if errors.Is(err, io.EOF) {
-				return
-			}
-			if err != nil {
+			if err := s.deps.DecodeRow(lines.Bytes(), &row); err != nil {
 				yield(nil, fmt.Errorf("read evidence %s: %w", meta.Ref, err))
 				return
 			}
@@ -96,12 +93,15 @@ func rows[T any](ctx context.Context, store EvidenceStore, meta evidence.Meta) i
 				return
 			}
 		}
+		if err := lines.Err(); err != nil {
+			yield(nil, fmt.Errorf("read evidence %s: %w", meta.Ref, err))
+		}
 	}
 }
 
 // single reads an evidence of one row; nil when there is none.
-func single[T any](ctx context.Context, store EvidenceStore, meta evidence.Meta) (*T, error) {
-	for row, err := range rows[T](ctx, store, meta) {
+func single[T any](ctx context.Context, s *Service, meta evidence.Meta) (*T, error) {
+	for row, err := range rows[T](ctx, s, meta) {
 		if err != nil {
 			return nil, err
 		}

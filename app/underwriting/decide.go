@@ -119,7 +119,7 @@ type parcel struct{ number, carrier string }
 // cannot be asked about.
 func (s *Service) carriers(ctx context.Context, metas []evidence.Meta, suspects []string) []parcel {
 	var parcels []parcel
-	for row, err := range rows[evidence.Waybill](ctx, s.deps.Evidence, latest(metas, evidence.Logistics)) {
+	for row, err := range rows[evidence.Waybill](ctx, s, latest(metas, evidence.Logistics)) {
 		if err != nil {
 			return nil
 		}
