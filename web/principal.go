@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -258,10 +259,43 @@ func (s *server) visible(ctx context.Context, who Principal, thing, merchantID s
 			return nil
 		}
 	case KindPlatform:
+		if s.owners.owns(who.PlatformID, merchantID) {
+			return nil
+		}
 		_, err := s.merchantFor(ctx, who, merchantID)
+		if err == nil {
+			s.owners.learn(who.PlatformID, merchantID)
+		}
 		if err == nil || fault.KindOf(err) != fault.NotFound {
 			return err
 		}
 	}
 	return fault.Missing(thing)
+}
+
+// owners remembers which platform a merchant came through, which never
+// changes, so that reading a state again and again does not read and decrypt
+// the whole merchant each time. The zero value is ready.
+type owners struct {
+	mu    sync.RWMutex
+	known map[string]string // platform by merchant
+}
+
+// mostOwners bounds the memory; beyond it, it starts anew.
+const mostOwners = 50_000
+
+func (o *owners) owns(platformID, merchantID string) bool {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	owner, ok := o.known[merchantID]
+	return ok && owner == platformID
+}
+
+func (o *owners) learn(platformID, merchantID string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.known == nil || len(o.known) >= mostOwners {
+		o.known = map[string]string{}
+	}
+	o.known[merchantID] = platformID
 }

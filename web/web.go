@@ -160,6 +160,7 @@ type server struct {
 	rules    map[string][]caller // by method and gin path
 	table    map[string][]caller // by operation id
 	limits   limits
+	owners   owners
 	argon    chan struct{} // bounds password checks under way: each takes 64 MiB
 }
 
