@@ -140,7 +140,8 @@ func (d *decision) follow(effect policy.Effect, reason Reason, cell int) {
 	case policy.Defer:
 		d.waits = append(d.waits, reason)
 		for _, source := range effect.WaitFor {
-			if !slices.Contains(d.verdict.WaitFor, source) {
+			// What has answered already, or was not consented to, will not change.
+			if may := d.states[source]; (may == evidence.Stale || may == evidence.Down) && !slices.Contains(d.verdict.WaitFor, source) {
 				d.verdict.WaitFor = append(d.verdict.WaitFor, source)
 			}
 		}

@@ -78,6 +78,7 @@ func (e *Engine) Decide(in Input) (Verdict, error) {
 	}
 	vector := gathered.collector.Vector(features.Facts{
 		States: states, Report: gathered.report, Bureau: in.Evidence.Bureau, Registry: in.Evidence.Registry, Applicant: in.Applicant,
+		OrdersAsOf: in.Evidence.Meta[evidence.Marketplace].DataAsOf,
 	})
 	decision := &decision{engine: e, in: &in, states: states, vector: vector, report: &gathered.report}
 	return decision.run(), nil
@@ -140,8 +141,8 @@ type gathered struct {
 	report    crosscheck.Report
 }
 
-// gather walks each readable sequence once. A source that was read but has no
-// row up to the moment of decision becomes empty.
+// gather walks each readable sequence once. A fresh source that has no row up to
+// the moment of decision becomes empty.
 func (e *Engine) gather(bundle *evidence.Bundle, states map[evidence.Source]evidence.State) (gathered, error) {
 	collector := features.NewCollector(bundle.AsOf)
 	join := crosscheck.New(bundle.AsOf, crosscheck.Options{
@@ -186,7 +187,8 @@ func (e *Engine) gather(bundle *evidence.Bundle, states map[evidence.Source]evid
 	for source, count := range map[evidence.Source]int64{
 		evidence.Marketplace: rows.Orders, evidence.Logistics: rows.Waybills, evidence.Bank: rows.Transactions, evidence.Utility: rows.Bills,
 	} {
-		if read(states[source]) && count == 0 {
+		// Only a fresh answer of nothing means that there is nothing.
+		if states[source] == evidence.Known && count == 0 {
 			states[source] = evidence.Empty
 		}
 	}

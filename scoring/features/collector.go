@@ -60,43 +60,53 @@ type Facts struct {
 	Bureau    *evidence.BureauReport
 	Registry  *evidence.RegistryRecord
 	Applicant verdict.Applicant
+	// OrdersAsOf is up to when the marketplace vouches for its orders; zero,
+	// or after the moment: up to the moment. What counts from the last order
+	// counts from there: a provider that lags is no shop that stands still.
+	OrdersAsOf time.Time
 }
 
-// Vector computes every feature. A source that is empty, down or withheld
-// leaves its features missing; a stale one marks them stale.
+// Vector computes every feature. A source that is empty, down or withheld, or
+// stale without a row, leaves its features missing; a stale one with rows
+// marks them stale.
 func (c *Collector) Vector(facts Facts) Vector {
 	vector := newVector()
-	source := func(name evidence.Source) (writer, bool) {
+	source := func(name evidence.Source, rows int64) (writer, bool) {
 		state := stateOf(facts.States[name])
+		if state == verdict.FeatureStale && rows == 0 {
+			state = verdict.FeatureMissing // of old, nothing: that says nothing of now
+		}
 		return writer{vector, state}, state != verdict.FeatureMissing
 	}
-	if out, read := source(evidence.Marketplace); read {
+	rows := c.Rows()
+	if out, read := source(evidence.Marketplace, rows.Orders); read {
 		c.orders.write(out)
+		c.writeSinceOrder(out, facts.OrdersAsOf)
 		writeBuyers(out, &facts.Report.Stats)
 		if state := facts.States[evidence.Logistics]; state == evidence.Stale {
 			out.state = verdict.FeatureStale
 		}
 		writeCheck(out, &facts.Report)
 	}
-	if out, read := source(evidence.Logistics); read {
+	if out, read := source(evidence.Logistics, rows.Waybills); read {
 		c.parcels.write(out)
 	}
-	if out, read := source(evidence.Bank); read {
+	if out, read := source(evidence.Bank, rows.Transactions); read {
 		c.bank.write(out)
 		if facts.States[evidence.Marketplace] == evidence.Known || facts.States[evidence.Marketplace] == evidence.Stale {
 			revenue := c.orders.gross(0, 90)
 			out.setIf(revenue > 0, SalesToRevenue, ratio(c.bank.sales90, max(revenue, 1)))
 		}
 	}
-	if out, read := source(evidence.Utility); read {
+	if out, read := source(evidence.Utility, rows.Bills); read {
 		c.bills.write(out)
 	}
 	if facts.States[evidence.Bureau] == evidence.Empty {
 		vector[BureauFound].State = verdict.FeatureKnown // 0: it has answered
-	} else if out, read := source(evidence.Bureau); read && facts.Bureau != nil {
+	} else if out, read := source(evidence.Bureau, 1); read && facts.Bureau != nil {
 		c.writeBureau(out, facts.Bureau)
 	}
-	if out, read := source(evidence.Registry); read && facts.Registry != nil {
+	if out, read := source(evidence.Registry, 1); read && facts.Registry != nil {
 		c.writeRegistry(out, facts.Registry)
 	}
 	c.writeOwn(writer{vector, verdict.FeatureKnown}, &facts.Applicant)

@@ -14,9 +14,9 @@ type orderDay struct{ gross, orders int64 }
 type orderSums struct {
 	rows           int64
 	byDay          [orderDays]orderDay
-	oldest, newest int64 // days before the moment: of any order, of a paid one
-	anyPaid        bool
-	created        int64 // orders of the year, and what became of them
+	oldest         int64     // days before the moment, of any order
+	newest         time.Time // of a paid order
+	created        int64     // orders of the year, and what became of them
 	cancelled      int64
 	refunds        int64
 	stars, reviews int64
@@ -26,11 +26,13 @@ type orderSums struct {
 // true), so that both see the same rows.
 func (c *Collector) AddOrder(order *evidence.Order) {
 	sums := &c.orders
-	at, known := c.days(order.CreatedAt)
+	made := order.CreatedAt
+	if made.IsZero() {
+		made = order.PaidAt
+	}
+	at, known := c.days(made)
 	if !known {
-		if at, known = c.days(order.PaidAt); !known || order.CreatedAt.After(c.asOf) {
-			return
-		}
+		return
 	}
 	sums.rows++
 	sums.oldest = max(sums.oldest, at)
@@ -47,8 +49,8 @@ func (c *Collector) AddOrder(order *evidence.Order) {
 	if !crosscheck.Paid(order, c.asOf) {
 		return
 	}
-	if !sums.anyPaid || at < sums.newest {
-		sums.newest, sums.anyPaid = at, true
+	if made.After(sums.newest) {
+		sums.newest = made
 	}
 	if at < orderDays {
 		sums.byDay[at].gross += max(int64(order.Amount), 0)
@@ -77,9 +79,18 @@ func (s *orderSums) count(to int64) (orders, days int64) {
 	return orders, days
 }
 
+// writeSinceOrder counts from the last paid order to the moment the source
+// vouches for.
+func (c *Collector) writeSinceOrder(out writer, vouched time.Time) {
+	if vouched.IsZero() || vouched.After(c.asOf) {
+		vouched = c.asOf
+	}
+	newest := c.orders.newest
+	out.setIf(!newest.IsZero(), DaysSinceOrder, max(0, int64(vouched.Sub(newest)/(24*time.Hour))))
+}
+
 func (s *orderSums) write(out writer) {
 	out.setIf(s.rows > 0, ShopAgeDays, s.oldest)
-	out.setIf(s.anyPaid, DaysSinceOrder, s.newest)
 	orders30, _ := s.count(30)
 	orders90, active := s.count(90)
 	orders365, _ := s.count(yearDays)

@@ -97,7 +97,7 @@ func All() []Def { return append([]Def(nil), table[:]...) }
 // table is never written.
 var table = [Count]Def{
 	ShopAgeDays:       {Name: "shop_age_days", Unit: "days", Window: "all", Source: "marketplace", About: "from the first order the platform reports to the moment", Missing: "there was no order"},
-	DaysSinceOrder:    {Name: "since_order_days", Unit: "days", Window: "all", Source: "marketplace", About: "since the last paid order", Missing: "there was no paid order"},
+	DaysSinceOrder:    {Name: "since_order_days", Unit: "days", Window: "all", Source: "marketplace", About: "from the last paid order to the moment the source vouches for", Missing: "there was no paid order"},
 	Orders30:          {Name: "orders_30d", Unit: "count", Window: "30 days", Source: "marketplace", About: "paid orders"},
 	Orders90:          {Name: "orders_90d", Unit: "count", Window: "90 days", Source: "marketplace", About: "paid orders"},
 	Orders365:         {Name: "orders_365d", Unit: "count", Window: "365 days", Source: "marketplace", About: "paid orders"},
