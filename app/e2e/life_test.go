@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
@@ -102,11 +103,12 @@ func (b *browser) drawOnce(t *testing.T, application apiclient.Application, line
 // awaitPaid reads a draw until it has ended.
 func (b *browser) awaitPaid(t *testing.T, id string) apiclient.Drawdown {
 	t.Helper()
-	var drawn apiclient.Drawdown
-	require.Eventually(t, func() bool {
+	drawn, err := apiclient.Await(within(t, patience), func(context.Context) (apiclient.Drawdown, error) {
+		var drawn apiclient.Drawdown
 		b.get(t, "/api/drawdowns/"+id).into(t, &drawn)
-		return drawn.Final()
-	}, patience, 100*time.Millisecond, "the draw has no end")
+		return drawn, nil
+	}, apiclient.Drawdown.Final, 100*time.Millisecond)
+	require.NoError(t, err, "the draw is %s", drawn.State)
 	return drawn
 }
 
