@@ -27,7 +27,7 @@ func imports(pkg string) string { return "import _ \"" + pkg + "\"\n" }
 
 const (
 	adapter   = "loan310/adapters/bank"
-	useCase   = "loan310/app/ledger"
+	useCase   = "loan310/app/merchant"
 	stack     = "loan310/app/stack"
 	uuid      = "github.com/google/uuid"
 	phone     = "github.com/nyaruka/phonenumbers"

@@ -199,7 +199,7 @@ func (b *bench) decide(ctx context.Context, j *demo.Journey) (apiclient.Applicat
 	}
 	return apiclient.Await(ctx, func(ctx context.Context) (apiclient.Application, error) {
 		return b.client.Application(ctx, application.ID)
-	}, apiclient.Application.Decided, 20*time.Millisecond)
+	}, apiclient.Application.Decided, 100*time.Millisecond)
 }
 
 func (b *bench) firstDraw(ctx context.Context, application apiclient.Application) (line, error) {
@@ -222,7 +222,7 @@ func (b *bench) draw(ctx context.Context, on line, key string) error {
 	}
 	ended, err := apiclient.Await(ctx, func(ctx context.Context) (apiclient.Drawdown, error) {
 		return b.client.Drawdown(ctx, drawn.ID)
-	}, apiclient.Drawdown.Final, 20*time.Millisecond)
+	}, apiclient.Drawdown.Final, 100*time.Millisecond)
 	if err == nil && ended.State != "paid" {
 		err = fmt.Errorf("draw %s: %s", ended.State, ended.FailureCode)
 	}

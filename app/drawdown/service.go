@@ -190,7 +190,7 @@ func (s *Service) Pay(ctx context.Context, id string) (Drawdown, error) {
 	}
 	receipt, err := rail.Query(ctx, payout.Key)
 	if err != nil {
-		s.log(ctx, "payout not settled by query", id, err)
+		s.warn(ctx, id, "payout not settled by query", err)
 		return s.unknown(ctx, id)
 	}
 	now := s.deps.Now()
@@ -214,10 +214,10 @@ func (s *Service) call(ctx context.Context, rail Rail, payout Payout) (Drawdown,
 	s.deps.Reached(ReachedAnswered, payout.DrawdownID)
 	switch {
 	case errors.Is(err, ErrNotSent):
-		s.log(ctx, "payout not sent", payout.DrawdownID, err)
+		s.warn(ctx, payout.DrawdownID, "payout not sent", err)
 		return s.deps.Store.Drawdown(ctx, payout.DrawdownID)
 	case err != nil:
-		s.log(ctx, "payout unknown", payout.DrawdownID, err)
+		s.warn(ctx, payout.DrawdownID, "payout unknown", err)
 		return s.unknown(ctx, payout.DrawdownID)
 	}
 	return s.settle(ctx, payout.DrawdownID, receipt)
@@ -259,8 +259,8 @@ func (s *Service) unknown(ctx context.Context, id string) (Drawdown, error) {
 	return s.deps.Store.Drawdown(ctx, id)
 }
 
-func (s *Service) log(ctx context.Context, message, id string, err error) {
-	s.deps.Logger.LogAttrs(ctx, slog.LevelWarn, message, slog.String("drawdown_id", id), slog.Any("error", err))
+func (s *Service) warn(ctx context.Context, id, what string, err error) {
+	s.deps.Logger.WarnContext(ctx, "payout not settled yet", "drawdown_id", id, "cause", what, "error", err)
 }
 
 func (s *Service) entry(actor audit.Actor, action, id, detail string) audit.Entry {

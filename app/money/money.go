@@ -15,7 +15,7 @@ import (
 // amounts are debts or outflows where a type says so.
 type Amount int64
 
-// Fen per yuan.
+// Yuan is one yuan in fen.
 const Yuan Amount = 100
 
 // ErrSyntax reports text that is not an amount in yuan.
@@ -56,12 +56,11 @@ func Parse(text string) (Amount, error) {
 // String gives the amount in yuan with two decimals and no separators, as the
 // payment rails write it ("-12.30").
 func (a Amount) String() string {
-	sign := ""
-	value := uint64(a)
+	sign, whole, fraction := "", int64(a/100), int64(a%100)
 	if a < 0 {
-		sign, value = "-", uint64(-a)
+		sign, whole, fraction = "-", -whole, -fraction
 	}
-	return fmt.Sprintf("%s%d.%02d", sign, value/100, value%100)
+	return fmt.Sprintf("%s%d.%02d", sign, whole, fraction)
 }
 
 // BasisPoints is a rate in 1/10,000.

@@ -5,6 +5,7 @@
 package stack
 
 import (
+	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -15,8 +16,6 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
-
-	"crypto/rand"
 
 	"loan310/adapters/sandbox"
 	"loan310/adapters/store"

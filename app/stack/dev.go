@@ -21,7 +21,7 @@ import (
 )
 
 // Demo credentials, made by Dev and refused in production.
-const (
+const ( //nolint:gosec // they are public by design
 	DemoOperator = "operator@demo.loan310"
 	DemoAnalyst  = "analyst@demo.loan310"
 	DemoPassword = "demo-password-310"

@@ -54,7 +54,7 @@ func FindTemporal(given string) (string, error) {
 		if path == "" {
 			continue
 		}
-		if info, err := os.Stat(path); err == nil && !info.IsDir() {
+		if info, err := os.Stat(path); err == nil && !info.IsDir() { //nolint:gosec // the operator names the program to run
 			return path, nil
 		}
 	}
@@ -116,7 +116,7 @@ func StartTemporal(ctx context.Context, options TemporalOptions) (*TemporalServe
 
 // read takes the addresses from the ready line.
 func (s *TemporalServer) read(line string) {
-	for _, word := range strings.Fields(line) {
+	for word := range strings.FieldsSeq(line) {
 		if address, ok := strings.CutPrefix(word, "grpc="); ok {
 			s.Address = address
 		}

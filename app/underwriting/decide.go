@@ -267,7 +267,7 @@ const ReasonUnjudged = "internal_review"
 // so that no merchant waits on an error of ours.
 func (s *Service) DeferUnjudged(ctx context.Context, applicationID string, seq int, metas []evidence.Meta) error {
 	application, err := s.deps.Store.Application(ctx, applicationID)
-	if err != nil || !(application.State == Submitted || application.State == Deferred) {
+	if err != nil || (application.State != Submitted && application.State != Deferred) {
 		return err
 	}
 	applicant, err := s.applicant(ctx, application)

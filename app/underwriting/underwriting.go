@@ -219,7 +219,7 @@ type Event struct {
 	ApplicationID string            `json:"application_id"`
 	Seq           int64             `json:"seq"` // set by the store, 1.. per application
 	At            time.Time         `json:"at"`
-	Kind          string            `json:"kind"` // submitted, source_started, source_arrived, checked, decided, accepted, deferred_wait
+	Kind          string            `json:"kind"` // submitted, source_started, source_arrived, checked, decided, accepted
 	Source        evidence.Source   `json:"source,omitempty"`
 	State         evidence.State    `json:"state,omitempty"`
 	Rows          int64             `json:"rows,omitempty"`
