@@ -19,31 +19,13 @@ CREATE TABLE merchants (
     licence_kind   TEXT   NOT NULL,
     payout_rail    TEXT   NOT NULL,
     personal       {{blob}} NOT NULL, -- encrypted: phone, licence, people, account
+    steps          TEXT   NOT NULL,  -- JSON: step -> state, code, at
+    consents       TEXT   NOT NULL,  -- JSON: in order of giving, withdrawn ones too
     created_at     BIGINT NOT NULL,
     activated_at   BIGINT
 );
 CREATE UNIQUE INDEX merchants_phone ON merchants (phone_index);
 CREATE UNIQUE INDEX merchants_licence ON merchants (licence_index);
-
-CREATE TABLE merchant_steps (
-    merchant_id TEXT   NOT NULL REFERENCES merchants (id),
-    step        TEXT   NOT NULL,
-    state       TEXT   NOT NULL CHECK (state IN ('missing', 'checking', 'verified', 'rejected')),
-    code        TEXT   NOT NULL,
-    at          BIGINT,
-    PRIMARY KEY (merchant_id, step)
-);
-
-CREATE TABLE merchant_consents (
-    merchant_id  TEXT   NOT NULL REFERENCES merchants (id),
-    n            BIGINT NOT NULL,
-    source       TEXT   NOT NULL,
-    version      TEXT   NOT NULL,
-    language     TEXT   NOT NULL,
-    given_at     BIGINT,
-    withdrawn_at BIGINT,
-    PRIMARY KEY (merchant_id, n)
-);
 
 CREATE TABLE audit_entries (
     subject    TEXT   NOT NULL,
@@ -59,7 +41,5 @@ CREATE TABLE audit_entries (
 -- +goose Down
 {{drop_append_only:audit_entries}}
 DROP TABLE audit_entries;
-DROP TABLE merchant_consents;
-DROP TABLE merchant_steps;
 DROP TABLE merchants;
 DROP TABLE settings;

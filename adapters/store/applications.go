@@ -86,7 +86,7 @@ func expireOffers(ctx context.Context, tx *gorm.DB, merchantID string, now time.
 
 // Application gives one application.
 func (s underwritings) Application(ctx context.Context, id string) (underwriting.Application, error) {
-	row, err := gorm.G[applicationRow](s.db.engine.reader()).Where("id = ?", id).Take(ctx)
+	row, err := queryOne[applicationRow](ctx, s.db.engine.reader(), "SELECT * FROM applications WHERE id = ?", id)
 	if err != nil {
 		return underwriting.Application{}, failed("reading an application", missing("application", err))
 	}
@@ -106,7 +106,7 @@ func (s underwritings) Applications(ctx context.Context, merchantID string, p un
 	}
 	conditions, args = page.where(conditions, args, "submitted_at")
 	rows, err := query[applicationRow](ctx, s.db.engine.reader(),
-		"SELECT * FROM applications"+and(conditions)+" ORDER BY submitted_at DESC, id DESC LIMIT ?", append(args, page.limit+1)...)
+		"SELECT * FROM applications"+and(conditions)+" ORDER BY submitted_at DESC, id DESC"+limited(page.limit+1), args...)
 	if err != nil {
 		return nil, "", failed("listing applications", err)
 	}
@@ -126,7 +126,7 @@ func (s underwritings) Applications(ctx context.Context, merchantID string, p un
 // Undecided lists applications that still wait for a verdict, oldest first.
 func (s underwritings) Undecided(ctx context.Context, before time.Time, limit int) ([]string, error) {
 	ids, err := query[string](ctx, s.db.engine.reader(), `SELECT id FROM applications
-		WHERE state IN ('submitted', 'deferred') AND submitted_at < ? ORDER BY submitted_at, id LIMIT ?`, before.UnixMicro(), limit)
+		WHERE state IN ('submitted', 'deferred') AND submitted_at < ? ORDER BY submitted_at, id`+limited(limit), before.UnixMicro())
 	return ids, failed("listing undecided applications", err)
 }
 

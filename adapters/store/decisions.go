@@ -61,7 +61,7 @@ func (s underwritings) Decide(ctx context.Context, d underwriting.Decision, entr
 			return insert.Error
 		}
 		if insert.RowsAffected == 0 {
-			old, err := gorm.G[decisionRow](tx).Where("application_id = ? AND seq = ?", d.ApplicationID, d.Seq).Take(ctx)
+			old, err := queryOne[decisionRow](ctx, tx, "SELECT * FROM decisions WHERE application_id = ? AND seq = ?", d.ApplicationID, d.Seq)
 			if err != nil {
 				return missing("decision under this application", err)
 			}
@@ -88,7 +88,7 @@ func (s underwritings) Decide(ctx context.Context, d underwriting.Decision, entr
 
 // Decision gives one decision.
 func (s underwritings) Decision(ctx context.Context, id string) (underwriting.Decision, error) {
-	row, err := gorm.G[decisionRow](s.db.engine.reader()).Where("id = ?", id).Take(ctx)
+	row, err := queryOne[decisionRow](ctx, s.db.engine.reader(), "SELECT * FROM decisions WHERE id = ?", id)
 	if err != nil {
 		return underwriting.Decision{}, failed("reading a decision", missing("decision", err))
 	}

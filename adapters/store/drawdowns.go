@@ -147,7 +147,7 @@ func (s drawdowns) Drawdowns(ctx context.Context, merchantID, lineID string, p d
 	}
 	conditions, args = page.where(conditions, args, "requested_at")
 	rows, err := query[drawdownRow](ctx, s.db.engine.reader(),
-		"SELECT * FROM drawdowns"+and(conditions)+" ORDER BY requested_at DESC, id DESC LIMIT ?", append(args, page.limit+1)...)
+		"SELECT * FROM drawdowns"+and(conditions)+" ORDER BY requested_at DESC, id DESC"+limited(page.limit+1), args...)
 	if err != nil {
 		return nil, "", failed("listing drawdowns", err)
 	}
@@ -167,6 +167,6 @@ func (s drawdowns) Drawdowns(ctx context.Context, merchantID, lineID string, p d
 // Unsettled lists drawdowns something must still happen to, oldest first.
 func (s drawdowns) Unsettled(ctx context.Context, before time.Time, limit int) ([]string, error) {
 	ids, err := query[string](ctx, s.db.engine.reader(), `SELECT id FROM drawdowns
-		WHERE state IN ('requested', 'paying', 'unknown') AND requested_at < ? ORDER BY requested_at, id LIMIT ?`, before.UnixMicro(), limit)
+		WHERE state IN ('requested', 'paying', 'unknown') AND requested_at < ? ORDER BY requested_at, id`+limited(limit), before.UnixMicro())
 	return ids, failed("listing unsettled drawdowns", err)
 }

@@ -14,7 +14,8 @@ import (
 
 func TestADrawdownIsPaidOut(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *suite) {
+	onBoth(t, func(s *suite) {
+		t := s.t
 		ctx, store := t.Context(), s.Drawdowns()
 		line := s.line(t, 1_000_00)
 		view, err := store.Line(ctx, line.ID)
@@ -78,7 +79,8 @@ func TestADrawdownIsPaidOut(t *testing.T) {
 
 func TestAFailedPayoutGivesTheHeadroomBack(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *suite) {
+	onBoth(t, func(s *suite) {
+		t := s.t
 		ctx, store := t.Context(), s.Drawdowns()
 		line := s.line(t, 1_000_00)
 		d := s.drawdown(t, line, 1_000_00)
@@ -107,7 +109,8 @@ func TestAFailedPayoutGivesTheHeadroomBack(t *testing.T) {
 
 func TestEveryStepMayBeRepeated(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *suite) {
+	onBoth(t, func(s *suite) {
+		t := s.t
 		ctx, store := t.Context(), s.Drawdowns()
 		line := s.line(t, 1_000_00)
 		d := newDrawdown(line, 100_00)
@@ -152,7 +155,8 @@ func TestEveryStepMayBeRepeated(t *testing.T) {
 
 func TestReserveWithoutHeadroomFailsTheDrawdown(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *suite) {
+	onBoth(t, func(s *suite) {
+		t := s.t
 		ctx := t.Context()
 		line := s.line(t, 1_000_00)
 		d := s.drawdown(t, line, 1_000_01)
@@ -177,7 +181,8 @@ func TestReserveWithoutHeadroomFailsTheDrawdown(t *testing.T) {
 
 func TestDrawdownErrors(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *suite) {
+	onBoth(t, func(s *suite) {
+		t := s.t
 		ctx, store := t.Context(), s.Drawdowns()
 		line := s.line(t, 1_000_00)
 		d := s.drawdown(t, line, 100_00)
@@ -256,7 +261,8 @@ func TestDrawdownErrors(t *testing.T) {
 
 func TestDrawdownsArePagedAndUnsettledFound(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *suite) {
+	onBoth(t, func(s *suite) {
+		t := s.t
 		ctx, store := t.Context(), s.Drawdowns()
 		line, other := s.line(t, 1_000_00), s.line(t, 1_000_00)
 		var newest []string

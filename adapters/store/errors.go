@@ -102,7 +102,7 @@ func retrying(ctx context.Context, do func() error) error {
 		if err == nil || try == maxTries || !again(err) {
 			return err
 		}
-		if wait(ctx, rand.N(pause)+time.Millisecond) != nil {
+		if wait(ctx, rand.N(pause)+time.Millisecond) != nil { //nolint:gosec // a pause needs no secret
 			return err
 		}
 		pause *= 2

@@ -11,8 +11,6 @@ import (
 	"io"
 	"strconv"
 
-	"gorm.io/gorm"
-
 	"loan310/app/fault"
 )
 
@@ -20,7 +18,7 @@ import (
 // authenticated for its place; the end is only reached when number, length
 // and hash are those committed, else reading ends with CodeEvidenceCorrupt.
 func (s evidences) Open(ctx context.Context, ref string) (io.ReadCloser, error) {
-	row, err := gorm.G[evidenceRow](s.db.engine.reader()).Where("id = ? AND committed_at IS NOT NULL", ref).Take(ctx)
+	row, err := queryOne[evidenceRow](ctx, s.db.engine.reader(), "SELECT * FROM evidence WHERE id = ? AND committed_at IS NOT NULL", ref)
 	if err != nil {
 		return nil, failed("opening evidence", missing("evidence", err))
 	}

@@ -30,17 +30,17 @@ func text(n int) []byte {
 }
 
 // collect stores evidence in writes of the given size.
-func (s *suite) collect(t testing.TB, applicationID string, source evidence.Source, body []byte, step int) evidence.Meta {
-	t.Helper()
-	sink, err := s.Evidence().Begin(t.Context(), applicationID, source)
-	require.NoError(t, err)
+func (s *suite) collect(tb testing.TB, applicationID string, source evidence.Source, body []byte, step int) evidence.Meta {
+	tb.Helper()
+	sink, err := s.Evidence().Begin(tb.Context(), applicationID, source)
+	require.NoError(tb, err)
 	for part := range chunksOf(body, step) {
 		n, err := sink.Write(part)
-		require.NoError(t, err)
-		require.Len(t, part, n)
+		require.NoError(tb, err)
+		require.Len(tb, part, n)
 	}
-	meta, err := sink.Commit(t.Context(), evidence.Meta{State: evidence.Known, Rows: 7, DataAsOf: now(), FetchedAt: now(), Cause: ""})
-	require.NoError(t, err)
+	meta, err := sink.Commit(tb.Context(), evidence.Meta{State: evidence.Known, Rows: 7, DataAsOf: now(), FetchedAt: now(), Cause: ""})
+	require.NoError(tb, err)
 	return meta
 }
 
@@ -58,7 +58,8 @@ func chunksOf(body []byte, step int) func(func([]byte) bool) {
 
 func TestEvidenceIsGivenBackByteForByte(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *suite) {
+	onBoth(t, func(s *suite) {
+		t := s.t
 		a := s.application(t)
 		for _, size := range []int{0, 1, 1000, 256<<10 - 1, 256 << 10, 256<<10 + 1, 3<<20 + 17} {
 			body := text(size)
@@ -75,17 +76,18 @@ func TestEvidenceIsGivenBackByteForByte(t *testing.T) {
 	})
 }
 
-func (s *suite) read(t testing.TB, ref string) ([]byte, error) {
-	t.Helper()
-	reader, err := s.Evidence().Open(t.Context(), ref)
-	require.NoError(t, err)
-	defer func() { require.NoError(t, reader.Close()) }()
+func (s *suite) read(tb testing.TB, ref string) ([]byte, error) {
+	tb.Helper()
+	reader, err := s.Evidence().Open(tb.Context(), ref)
+	require.NoError(tb, err)
+	defer func() { require.NoError(tb, reader.Close()) }()
 	return io.ReadAll(reader)
 }
 
 func TestLatestGivesTheNewestOfEachSource(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *suite) {
+	onBoth(t, func(s *suite) {
+		t := s.t
 		a := s.application(t)
 		bureau := s.collect(t, a.ID, evidence.Bureau, text(10), 10)
 		s.collect(t, a.ID, evidence.Marketplace, text(10), 10)
@@ -110,16 +112,17 @@ func TestLatestGivesTheNewestOfEachSource(t *testing.T) {
 }
 
 // count gives the number of rows of a table.
-func (s *suite) count(t testing.TB, table string) int {
-	t.Helper()
+func (s *suite) count(tb testing.TB, table string) int {
+	tb.Helper()
 	var rows int
-	require.NoError(t, s.pool(t).QueryRowContext(t.Context(), "SELECT COUNT(*) FROM "+table).Scan(&rows))
+	require.NoError(tb, s.pool(tb).QueryRowContext(tb.Context(), "SELECT COUNT(*) FROM "+table).Scan(&rows))
 	return rows
 }
 
 func TestAbortAfterCommitDoesNothing(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *suite) {
+	onBoth(t, func(s *suite) {
+		t := s.t
 		a := s.application(t)
 		sink, err := s.Evidence().Begin(t.Context(), a.ID, evidence.Bank)
 		require.NoError(t, err)
@@ -136,7 +139,8 @@ func TestAbortAfterCommitDoesNothing(t *testing.T) {
 
 func TestAbortWorksAfterTheCallerLeft(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *suite) {
+	onBoth(t, func(s *suite) {
+		t := s.t
 		a := s.application(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		sink, err := s.Evidence().Begin(ctx, a.ID, evidence.Bank)
@@ -156,7 +160,8 @@ func TestAbortWorksAfterTheCallerLeft(t *testing.T) {
 
 func TestEvidenceErrors(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *suite) {
+	onBoth(t, func(s *suite) {
+		t := s.t
 		_, err := s.Evidence().Open(t.Context(), "none")
 		requireFault(t, err, fault.NotFound, fault.CodeNotFound)
 		sink, err := s.Evidence().Begin(t.Context(), "none", evidence.Bank)
@@ -179,14 +184,12 @@ func TestTamperedEvidenceIsNotRead(t *testing.T) {
 		"two chunks in another order":   {swap, "UPDATE evidence_chunks SET n = n - 1000 WHERE n >= 1000"},
 		"a chunk twice":                 {"UPDATE evidence_chunks SET body = (SELECT body FROM evidence_chunks WHERE n = 0) WHERE n = 1"},
 		"another hash":                  {"UPDATE evidence SET hash = 'ab'"},
-		"garbage":                       {"UPDATE evidence_chunks SET body = (SELECT body FROM settings) WHERE n = 0"},
+		"garbage":                       {"UPDATE evidence_chunks SET body = (SELECT value FROM settings) WHERE n = 0"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			onBoth(t, func(t *testing.T, s *suite) {
-				if name == "garbage" {
-					damage = []string{"UPDATE evidence_chunks SET body = (SELECT value FROM settings) WHERE n = 0"}
-				}
+			onBoth(t, func(s *suite) {
+				t := s.t
 				meta := s.collect(t, s.application(t).ID, evidence.Bank, text(600<<10), 1<<20)
 				for _, statement := range damage {
 					s.raw(t, statement)
@@ -200,7 +203,8 @@ func TestTamperedEvidenceIsNotRead(t *testing.T) {
 
 func TestSweepRemovesWhatACrashLeft(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *suite) {
+	onBoth(t, func(s *suite) {
+		t := s.t
 		a := s.application(t)
 		kept := s.collect(t, a.ID, evidence.Bank, text(10), 10)
 		sink, err := s.Evidence().Begin(t.Context(), a.ID, evidence.Bureau)

@@ -155,7 +155,7 @@ func (l *Ledger) PaidKeys(ctx context.Context) iter.Seq2[PaidKey, error] {
 	return func(yield func(PaidKey, error) bool) {
 		for after := ""; ; {
 			rows, err := query[payoutRow](ctx, l.db.engine.reader(), `SELECT key, rail, rail_ref, amount_fen FROM payouts
-				WHERE key > ? AND state = 'paid' ORDER BY key LIMIT ?`, after, paidPage)
+				WHERE key > ? AND state = 'paid' ORDER BY key`+limited(paidPage), after)
 			if err != nil {
 				yield(PaidKey{}, failed(fmt.Sprintf("listing paid payouts after %q", after), err))
 				return

@@ -55,7 +55,7 @@ func (s underwritings) Accept(ctx context.Context, line underwriting.Line, entry
 			return insert.Error
 		}
 		if insert.RowsAffected == 0 {
-			old, err := gorm.G[lineRow](tx).Where("application_id = ?", line.ApplicationID).Take(ctx)
+			old, err := queryOne[lineRow](ctx, tx, "SELECT * FROM lines WHERE application_id = ?", line.ApplicationID)
 			if err != nil {
 				return missing("line under this application", err)
 			}
@@ -81,7 +81,7 @@ func (s underwritings) Accept(ctx context.Context, line underwriting.Line, entry
 
 // Line gives one line.
 func (s underwritings) Line(ctx context.Context, id string) (underwriting.Line, error) {
-	row, err := gorm.G[lineRow](s.db.engine.reader()).Where("id = ?", id).Take(ctx)
+	row, err := queryOne[lineRow](ctx, s.db.engine.reader(), "SELECT * FROM lines WHERE id = ?", id)
 	if err != nil {
 		return underwriting.Line{}, failed("reading a line", missing("line", err))
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -32,33 +33,29 @@ type merchantRow struct {
 	LicenceKind   string
 	PayoutRail    string
 	Personal      []byte
+	Steps         document[map[merchant.Step]progressDoc]
+	Consents      document[[]consentDoc]
 	Created       moment `gorm:"column:created_at"`
 	ActivatedAt   moment
 }
 
 func (merchantRow) TableName() string { return "merchants" }
 
-type stepRow struct {
-	MerchantID string
-	Step       string
-	State      string
-	Code       string
-	At         moment
+// progressDoc is a registration step as stored.
+type progressDoc struct {
+	State string    `json:"state"`
+	Code  string    `json:"code,omitempty"`
+	At    time.Time `json:"at,omitzero"`
 }
 
-func (stepRow) TableName() string { return "merchant_steps" }
-
-type consentRow struct {
-	MerchantID  string
-	N           int
-	Source      string
-	Version     string
-	Language    string
-	GivenAt     moment
-	WithdrawnAt moment
+// consentDoc is a consent as stored.
+type consentDoc struct {
+	Source      string    `json:"source"`
+	Version     string    `json:"version"`
+	Language    string    `json:"language"`
+	GivenAt     time.Time `json:"given_at,omitzero"`
+	WithdrawnAt time.Time `json:"withdrawn_at,omitzero"`
 }
-
-func (consentRow) TableName() string { return "merchant_consents" }
 
 // personal is the personal data of a merchant, encrypted as one value.
 type personal struct {
@@ -81,9 +78,6 @@ func (s merchants) Create(ctx context.Context, m merchant.Merchant, entry audit.
 	err = s.db.in(ctx, func(ctx context.Context, tx *gorm.DB) error {
 		if err := gorm.G[merchantRow](tx).Create(ctx, &row); err != nil {
 			return s.taken(err)
-		}
-		if err := putParts(ctx, tx, m); err != nil {
-			return err
 		}
 		return record(ctx, tx, entry)
 	})
@@ -113,20 +107,18 @@ func (s merchants) Update(ctx context.Context, m merchant.Merchant, entry audit.
 	err = s.db.in(ctx, func(ctx context.Context, tx *gorm.DB) error {
 		changed, err := exec(ctx, tx, `UPDATE merchants SET version = version + 1, state = ?, platform_id = ?, language = ?,
 			phone_index = ?, licence_index = ?, licence_status = ?, established_at = ?, region = ?, industry = ?,
-			licence_kind = ?, payout_rail = ?, personal = ?, activated_at = ? WHERE id = ? AND version = ?`,
+			licence_kind = ?, payout_rail = ?, personal = ?, steps = ?, consents = ?, activated_at = ? WHERE id = ? AND version = ?`,
 			row.State, row.PlatformID, row.Language, row.PhoneIndex, row.LicenceIndex, row.LicenceStatus, row.EstablishedAt,
-			row.Region, row.Industry, row.LicenceKind, row.PayoutRail, row.Personal, row.ActivatedAt, row.ID, row.Version)
+			row.Region, row.Industry, row.LicenceKind, row.PayoutRail, row.Personal,
+			row.Steps, row.Consents, row.ActivatedAt, row.ID, row.Version)
 		if err != nil {
 			return s.taken(err)
 		}
 		if changed == 0 {
-			if _, err := gorm.G[merchantRow](tx).Where("id = ?", m.ID).Take(ctx); err != nil {
+			if _, err := queryOne[merchantRow](ctx, tx, "SELECT * FROM merchants WHERE id = ?", m.ID); err != nil {
 				return missing("merchant", err)
 			}
 			return fault.New(fault.Conflict, fault.CodeStale, "the merchant was changed meanwhile")
-		}
-		if err := putParts(ctx, tx, m); err != nil {
-			return err
 		}
 		return record(ctx, tx, entry)
 	})
@@ -152,76 +144,14 @@ func duplicateOf(field, message string, cause error) error {
 	return (&fault.Error{Kind: fault.Conflict, Code: fault.CodeDuplicate, Field: field, Message: message}).Wrap(cause)
 }
 
-// putParts replaces a merchant's steps and consents.
-func putParts(ctx context.Context, tx *gorm.DB, m merchant.Merchant) error {
-	if _, err := exec(ctx, tx, "DELETE FROM merchant_steps WHERE merchant_id = ?", m.ID); err != nil {
-		return err
-	}
-	if _, err := exec(ctx, tx, "DELETE FROM merchant_consents WHERE merchant_id = ?", m.ID); err != nil {
-		return err
-	}
-	steps := make([]stepRow, 0, len(m.Steps))
-	for step, progress := range m.Steps {
-		steps = append(steps, stepRow{m.ID, string(step), string(progress.State), string(progress.Code), at(progress.At)})
-	}
-	consents := make([]consentRow, 0, len(m.Consents))
-	for n, c := range m.Consents {
-		consents = append(consents, consentRow{m.ID, n, string(c.Source), c.Version, c.Language, at(c.GivenAt), at(c.WithdrawnAt)})
-	}
-	if len(steps) > 0 {
-		if err := tx.WithContext(ctx).Create(&steps).Error; err != nil {
-			return err
-		}
-	}
-	if len(consents) > 0 {
-		return tx.WithContext(ctx).Create(&consents).Error
-	}
-	return nil
-}
-
-// find reads one merchant with its parts as of one moment.
+// find reads one merchant.
 func (s merchants) find(ctx context.Context, condition string, arg any) (merchant.Merchant, error) {
-	var found merchant.Merchant
-	err := s.db.seeing(ctx, func(ctx context.Context, tx *gorm.DB) error {
-		row, err := gorm.G[merchantRow](tx).Where(condition, arg).Take(ctx)
-		if err != nil {
-			return missing("merchant", err)
-		}
-		found, err = s.whole(ctx, tx, row)
-		return err
-	})
+	row, err := queryOne[merchantRow](ctx, s.db.engine.reader(), "SELECT * FROM merchants WHERE "+condition, arg)
 	if err != nil {
-		return merchant.Merchant{}, failed("reading a merchant", err)
+		return merchant.Merchant{}, failed("reading a merchant", missing("merchant", err))
 	}
-	return found, nil
-}
-
-// whole adds steps and consents to a row.
-func (s merchants) whole(ctx context.Context, tx *gorm.DB, row merchantRow) (merchant.Merchant, error) {
 	m, err := s.domain(row)
-	if err != nil {
-		return m, err
-	}
-	steps, err := gorm.G[stepRow](tx).Where("merchant_id = ?", row.ID).Find(ctx)
-	if err != nil {
-		return m, err
-	}
-	if len(steps) > 0 {
-		m.Steps = make(map[merchant.Step]merchant.Progress, len(steps))
-	}
-	for _, step := range steps {
-		m.Steps[merchant.Step(step.Step)] = merchant.Progress{
-			State: merchant.StepState(step.State), Code: fault.Code(step.Code), At: step.At.Time,
-		}
-	}
-	consents, err := gorm.G[consentRow](tx).Where("merchant_id = ?", row.ID).Order("n").Find(ctx)
-	for _, c := range consents {
-		m.Consents = append(m.Consents, merchant.Consent{
-			Source: evidence.Source(c.Source), Version: c.Version, Language: c.Language,
-			GivenAt: c.GivenAt.Time, WithdrawnAt: c.WithdrawnAt.Time,
-		})
-	}
-	return m, err
+	return m, failed("reading a merchant", err)
 }
 
 // row maps a merchant to its row, personal data encrypted.
@@ -231,6 +161,15 @@ func (s merchants) row(m merchant.Merchant) (merchantRow, error) {
 		LicenceStatus: string(m.Licence.Status), EstablishedAt: at(m.Licence.EstablishedAt), Region: m.Licence.Region,
 		Industry: m.Licence.Industry, LicenceKind: m.Licence.Kind, PayoutRail: m.Payout.Rail,
 		Created: at(m.CreatedAt), ActivatedAt: at(m.ActivatedAt),
+	}
+	if len(m.Steps) > 0 {
+		row.Steps.of = make(map[merchant.Step]progressDoc, len(m.Steps))
+	}
+	for step, progress := range m.Steps {
+		row.Steps.of[step] = progressDoc{string(progress.State), string(progress.Code), micros(progress.At)}
+	}
+	for _, c := range m.Consents {
+		row.Consents.of = append(row.Consents.of, consentDoc{string(c.Source), c.Version, c.Language, micros(c.GivenAt), micros(c.WithdrawnAt)})
 	}
 	var errs [3]error
 	row.PhoneIndex, errs[0] = s.indexOf("phone", m.Phone.Reveal())
@@ -253,13 +192,13 @@ func (s merchants) indexOf(kind, value string) (*string, error) {
 	return &index, err
 }
 
-// domain maps a row to a merchant without its parts.
+// domain maps a row to a merchant.
 func (s merchants) domain(row merchantRow) (merchant.Merchant, error) {
 	var p personal
 	if err := s.db.keys.openJSON(row.Personal, &p, "merchants", "personal", row.ID); err != nil {
 		return merchant.Merchant{}, err
 	}
-	return merchant.Merchant{
+	m := merchant.Merchant{
 		ID: row.ID, Version: row.Version, State: merchant.State(row.State), PlatformID: row.PlatformID,
 		Language: row.Language, Phone: merchant.Secret(p.Phone),
 		Licence: merchant.Licence{
@@ -271,5 +210,17 @@ func (s merchants) domain(row merchantRow) (merchant.Merchant, error) {
 		Payout:      merchant.PayoutAccount{Rail: row.PayoutRail, Number: merchant.Secret(p.PayoutNumber), Holder: merchant.Secret(p.PayoutHolder)},
 		CreatedAt:   row.Created.Time,
 		ActivatedAt: row.ActivatedAt.Time,
-	}, nil
+	}
+	if len(row.Steps.of) > 0 {
+		m.Steps = make(map[merchant.Step]merchant.Progress, len(row.Steps.of))
+	}
+	for step, progress := range row.Steps.of {
+		m.Steps[step] = merchant.Progress{State: merchant.StepState(progress.State), Code: fault.Code(progress.Code), At: progress.At}
+	}
+	for _, c := range row.Consents.of {
+		m.Consents = append(m.Consents, merchant.Consent{
+			Source: evidence.Source(c.Source), Version: c.Version, Language: c.Language, GivenAt: c.GivenAt, WithdrawnAt: c.WithdrawnAt,
+		})
+	}
+	return m, nil
 }

@@ -12,7 +12,8 @@ import (
 
 func TestMerchantIsGivenAsStored(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *suite) {
+	onBoth(t, func(s *suite) {
+		t := s.t
 		m := s.merchant(t)
 		byID, err := s.Merchants().Merchant(t.Context(), m.ID)
 		require.NoError(t, err)
@@ -41,7 +42,8 @@ func TestMerchantIsGivenAsStored(t *testing.T) {
 
 func TestMerchantWithNothingButAPhone(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *suite) {
+	onBoth(t, func(s *suite) {
+		t := s.t
 		for range 2 { // two without a licence do not clash
 			m := merchant.Merchant{ID: newMerchant().ID, State: merchant.Registering, Phone: merchant.Secret(newPhone()), CreatedAt: now()}
 			require.NoError(t, s.Merchants().Create(t.Context(), m, entry("merchant.registered", "merchant/"+m.ID)))
@@ -54,7 +56,8 @@ func TestMerchantWithNothingButAPhone(t *testing.T) {
 
 func TestMerchantErrors(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *suite) {
+	onBoth(t, func(s *suite) {
+		t := s.t
 		ctx, merchants := t.Context(), s.Merchants()
 		first, second := s.merchant(t), s.merchant(t)
 
@@ -87,9 +90,11 @@ func TestMerchantErrors(t *testing.T) {
 }
 
 // requireFault requires a fault of a kind and code.
-func requireFault(t testing.TB, err error, kind fault.Kind, code fault.Code) {
-	t.Helper()
-	require.Error(t, err)
-	require.Equal(t, code, fault.CodeOf(err), "%v", err)
-	require.Equal(t, kind, fault.KindOf(err), "%v", err)
+func requireFault(tb require.TestingT, err error, kind fault.Kind, code fault.Code) {
+	if helper, ok := tb.(interface{ Helper() }); ok {
+		helper.Helper()
+	}
+	require.Error(tb, err)
+	require.Equal(tb, code, fault.CodeOf(err), "%v", err)
+	require.Equal(tb, kind, fault.KindOf(err), "%v", err)
 }

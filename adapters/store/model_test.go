@@ -34,7 +34,8 @@ type modelDraw struct {
 // Any order of steps, sensible or not, leaves what the model says.
 func TestAnyOrderOfStepsKeepsTheBooks(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *suite) {
+	onBoth(t, func(s *suite) {
+		t := s.t
 		rapid.Check(t, func(r *rapid.T) {
 			w := &world{s: s}
 			for range rapid.IntRange(1, 3).Draw(r, "lines") {
@@ -42,27 +43,27 @@ func TestAnyOrderOfStepsKeepsTheBooks(t *testing.T) {
 				w.lines = append(w.lines, &modelLine{stored: s.line(t, limit)})
 			}
 			r.Repeat(map[string]func(*rapid.T){
-				"create":  func(r *rapid.T) { w.create(t, r) },
-				"repeat":  func(r *rapid.T) { w.repeat(t, r) },
-				"reserve": func(r *rapid.T) { w.reserve(t, r) },
-				"call":    func(r *rapid.T) { w.call(t, r) },
-				"unknown": func(r *rapid.T) { w.unknown(t, r) },
-				"paid":    func(r *rapid.T) { w.settle(t, r, drawdown.Paid) },
-				"failed":  func(r *rapid.T) { w.settle(t, r, drawdown.Failed) },
-				"":        func(*rapid.T) { w.checkLines(t) },
+				"create":  w.create,
+				"repeat":  w.repeat,
+				"reserve": w.reserve,
+				"call":    w.call,
+				"unknown": w.unknown,
+				"paid":    func(r *rapid.T) { w.settle(r, drawdown.Paid) },
+				"failed":  func(r *rapid.T) { w.settle(r, drawdown.Failed) },
+				"":        w.checkLines,
 			})
-			w.checkDraws(t)
+			w.checkDraws(r)
 			s.sound(t)
 		})
 	})
 }
 
-func (w *world) create(t *testing.T, r *rapid.T) {
+func (w *world) create(r *rapid.T) {
 	line := rapid.SampledFrom(w.lines).Draw(r, "line")
 	d := newDrawdown(line.stored, money.Amount(rapid.Int64Range(1, 600).Draw(r, "amount")))
-	stored, err := w.s.Drawdowns().Create(t.Context(), d, entry("drawdown.requested", "drawdown/"+d.ID))
-	require.NoError(t, err)
-	require.Equal(t, d, stored)
+	stored, err := w.s.Drawdowns().Create(w.s.t.Context(), d, entry("drawdown.requested", "drawdown/"+d.ID))
+	require.NoError(r, err)
+	require.Equal(r, d, stored)
 	w.draws = append(w.draws, &modelDraw{Drawdown: d, line: line})
 }
 
@@ -74,25 +75,25 @@ func (w *world) pick(r *rapid.T) *modelDraw {
 }
 
 // repeat sends the same key again, with the same or another payload.
-func (w *world) repeat(t *testing.T, r *rapid.T) {
+func (w *world) repeat(r *rapid.T) {
 	d := w.pick(r)
 	twin := newDrawdown(d.line.stored, d.Amount)
 	twin.Key = d.Key
 	if rapid.Bool().Draw(r, "other payload") {
 		twin.PayloadHash = "other"
-		_, err := w.s.Drawdowns().Create(t.Context(), twin, entry("drawdown.requested", "drawdown/"+twin.ID))
-		requireFault(t, err, fault.Mismatch, fault.CodeKeyReused)
+		_, err := w.s.Drawdowns().Create(w.s.t.Context(), twin, entry("drawdown.requested", "drawdown/"+twin.ID))
+		requireFault(r, err, fault.Mismatch, fault.CodeKeyReused)
 		return
 	}
-	stored, err := w.s.Drawdowns().Create(t.Context(), twin, entry("drawdown.requested", "drawdown/"+twin.ID))
-	require.NoError(t, err)
-	require.Equal(t, d.ID, stored.ID)
-	require.Equal(t, d.State, stored.State)
+	stored, err := w.s.Drawdowns().Create(w.s.t.Context(), twin, entry("drawdown.requested", "drawdown/"+twin.ID))
+	require.NoError(r, err)
+	require.Equal(r, d.ID, stored.ID)
+	require.Equal(r, d.State, stored.State)
 }
 
-func (w *world) reserve(t *testing.T, r *rapid.T) {
+func (w *world) reserve(r *rapid.T) {
 	d := w.pick(r)
-	stored, _ := w.s.reserve(t, d.Drawdown)
+	stored, _ := w.s.reserve(w.s.t, d.Drawdown)
 	if d.State == drawdown.Requested {
 		d.State = drawdown.Failed
 		if d.line.used+d.Amount <= d.line.stored.Limit {
@@ -100,82 +101,82 @@ func (w *world) reserve(t *testing.T, r *rapid.T) {
 			d.line.used += d.Amount
 		}
 	}
-	require.Equal(t, d.State, stored.State)
+	require.Equal(r, d.State, stored.State)
 }
 
-func (w *world) call(t *testing.T, r *rapid.T) {
+func (w *world) call(r *rapid.T) {
 	d := w.pick(r)
-	payout, err := w.s.Drawdowns().Payout(t.Context(), d.ID)
+	payout, err := w.s.Drawdowns().Payout(w.s.t.Context(), d.ID)
 	if err != nil {
-		requireFault(t, err, fault.NotFound, fault.CodeNotFound)
+		requireFault(r, err, fault.NotFound, fault.CodeNotFound)
 		return
 	}
-	_, err = w.s.Drawdowns().BeginCall(t.Context(), payout, now())
+	_, err = w.s.Drawdowns().BeginCall(w.s.t.Context(), payout, now())
 	if d.State.Final() {
-		requireFault(t, err, fault.Conflict, fault.CodeStale)
+		requireFault(r, err, fault.Conflict, fault.CodeStale)
 		return
 	}
-	require.NoError(t, err)
+	require.NoError(r, err)
 	d.calls++
 }
 
-func (w *world) unknown(t *testing.T, r *rapid.T) {
+func (w *world) unknown(r *rapid.T) {
 	d := w.pick(r)
-	_, err := w.s.Drawdowns().MarkUnknown(t.Context(), d.ID, now())
+	_, err := w.s.Drawdowns().MarkUnknown(w.s.t.Context(), d.ID, now())
 	if d.State == drawdown.Paying || d.State == drawdown.Unknown {
 		d.State = drawdown.Unknown
 		d.asks++
-		require.NoError(t, err)
+		require.NoError(r, err)
 	}
 }
 
-func (w *world) settle(t *testing.T, r *rapid.T, to drawdown.State) {
+func (w *world) settle(r *rapid.T, to drawdown.State) {
 	d := w.pick(r)
 	about := entry("drawdown.settled", "drawdown/"+d.ID)
 	var stored drawdown.Drawdown
 	var err error
 	if to == drawdown.Paid {
-		stored, err = w.s.Drawdowns().SettlePaid(t.Context(), d.ID, "ref", paid(d.Drawdown), about)
+		stored, err = w.s.Drawdowns().SettlePaid(w.s.t.Context(), d.ID, "ref", paid(d.Drawdown), about)
 	} else {
-		stored, err = w.s.Drawdowns().SettleFailed(t.Context(), d.ID, "x", "", now(), about)
+		stored, err = w.s.Drawdowns().SettleFailed(w.s.t.Context(), d.ID, "x", "", now(), about)
 	}
 	switch d.State {
 	case to:
-		require.NoError(t, err)
+		require.NoError(r, err)
 	case drawdown.Paying, drawdown.Unknown:
-		require.NoError(t, err)
+		require.NoError(r, err)
 		if to == drawdown.Failed {
 			d.line.used -= d.Amount
 		}
 		d.State = to
 	default:
-		requireFault(t, err, fault.Conflict, fault.CodeWrongState)
+		requireFault(r, err, fault.Conflict, fault.CodeWrongState)
 		return
 	}
-	require.Equal(t, d.State, stored.State)
+	require.Equal(r, d.State, stored.State)
 }
 
 // checkLines compares every line with the model.
-func (w *world) checkLines(t *testing.T) {
+func (w *world) checkLines(r *rapid.T) {
 	for _, line := range w.lines {
-		view, err := w.s.Drawdowns().Line(t.Context(), line.stored.ID)
-		require.NoError(t, err)
-		require.Equal(t, line.used, view.Used)
-		require.LessOrEqual(t, view.Used, view.Limit)
+		view, err := w.s.Drawdowns().Line(w.s.t.Context(), line.stored.ID)
+		require.NoError(r, err)
+		require.Equal(r, line.used, view.Used)
+		require.LessOrEqual(r, view.Used, view.Limit)
 	}
 }
 
 // checkDraws compares every drawdown and payout with the model.
-func (w *world) checkDraws(t *testing.T) {
+func (w *world) checkDraws(r *rapid.T) {
 	for _, d := range w.draws {
-		stored, err := w.s.Drawdowns().Drawdown(t.Context(), d.ID)
-		require.NoError(t, err)
-		require.Equal(t, d.State, stored.State)
-		payout, err := w.s.Drawdowns().Payout(t.Context(), d.ID)
+		stored, err := w.s.Drawdowns().Drawdown(w.s.t.Context(), d.ID)
+		require.NoError(r, err)
+		require.Equal(r, d.State, stored.State)
+		payout, err := w.s.Drawdowns().Payout(w.s.t.Context(), d.ID)
 		if err != nil {
-			requireFault(t, err, fault.NotFound, fault.CodeNotFound)
+			requireFault(r, err, fault.NotFound, fault.CodeNotFound)
 		}
-		require.Equal(t, d.calls, payout.Calls)
-		require.Equal(t, d.asks, payout.Asks)
+		require.Equal(r, d.calls, payout.Calls)
+		require.Equal(r, d.asks, payout.Asks)
 	}
 }

@@ -21,7 +21,8 @@ import (
 
 func TestReopeningFindsEverything(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *suite) {
+	onBoth(t, func(s *suite) {
+		t := s.t
 		line := s.line(t, 1_000_00)
 		d := s.drawdown(t, line, 100_00)
 		s.reserve(t, d)
@@ -39,9 +40,27 @@ func TestReopeningFindsEverything(t *testing.T) {
 	})
 }
 
+func TestAClosedStoreSaysSo(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(s *suite) {
+		t := s.t
+		m := s.merchant(t)
+		require.NoError(t, s.Close())
+		require.NoError(t, s.Close())
+		_, err := s.Merchants().Merchant(t.Context(), m.ID)
+		require.Error(t, err)
+		require.Error(t, s.Merchants().Create(t.Context(), newMerchant(), entry("merchant.registered", "merchant/x")))
+		require.Error(t, s.Ping(t.Context()))
+		signals, stop := s.Progress().Watch("x")
+		require.Empty(t, signals)
+		stop()
+	})
+}
+
 func TestOtherKeysAreRefused(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *suite) {
+	onBoth(t, func(s *suite) {
+		t := s.t
 		text, err := store.GenerateKeys()
 		require.NoError(t, err)
 		config := s.config
@@ -57,7 +76,8 @@ func TestOtherKeysAreRefused(t *testing.T) {
 
 func TestManyMayMigrateAtOnce(t *testing.T) {
 	t.Parallel()
-	onBothEmpty(t, func(t *testing.T, s *suite) {
+	onBothEmpty(t, func(s *suite) {
+		t := s.t
 		databases := make([]*store.DB, 4)
 		for i := range databases {
 			databases[i] = s.open(t)
@@ -144,7 +164,8 @@ func TestNoPersonalDataInTheClear(t *testing.T) {
 // A value moved to another row does not open there.
 func TestEncryptedValuesBelongToTheirRow(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *suite) {
+	onBoth(t, func(s *suite) {
+		t := s.t
 		first, second := s.merchant(t), s.merchant(t)
 		s.raw(t, "UPDATE merchants SET personal = (SELECT personal FROM merchants WHERE id = '"+first.ID+"') WHERE id = '"+second.ID+"'")
 		_, err := s.Merchants().Merchant(t.Context(), second.ID)
@@ -154,7 +175,8 @@ func TestEncryptedValuesBelongToTheirRow(t *testing.T) {
 
 func TestTheDatabaseItselfKeepsTheRules(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *suite) {
+	onBoth(t, func(s *suite) {
+		t := s.t
 		line := s.line(t, 1_000_00)
 		s.reserve(t, s.drawdown(t, line, 100_00))
 		for _, table := range []string{"audit_entries", "journals", "postings", "decisions"} {
@@ -181,7 +203,8 @@ func TestVerifyFindsWhatDoesNotFit(t *testing.T) {
 	} {
 		t.Run(damage, func(t *testing.T) {
 			t.Parallel()
-			onBoth(t, func(t *testing.T, s *suite) {
+			onBoth(t, func(s *suite) {
+				t := s.t
 				line := s.line(t, 1_000_00)
 				s.reserve(t, s.drawdown(t, line, 100_00))
 				s.sound(t)
@@ -201,7 +224,8 @@ func TestVerifyFindsWhatDoesNotFit(t *testing.T) {
 
 func TestTrialBalanceOfNothing(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *suite) {
+	onBoth(t, func(s *suite) {
+		t := s.t
 		balances, err := s.Ledger().TrialBalance(t.Context())
 		require.NoError(t, err)
 		require.Len(t, balances, len(ledger.Accounts))
@@ -215,7 +239,8 @@ func TestTrialBalanceOfNothing(t *testing.T) {
 // alone.
 func TestFailuresInAGroupHurtNobodyElse(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *suite) {
+	onBoth(t, func(s *suite) {
+		t := s.t
 		taken := s.merchant(t)
 		answers := inParallel(64, func(i int) (merchant.Merchant, error) {
 			m := newMerchant()
@@ -240,7 +265,8 @@ func TestFailuresInAGroupHurtNobodyElse(t *testing.T) {
 
 func TestMigrationsGoDownAndUpAgain(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *suite) {
+	onBoth(t, func(s *suite) {
+		t := s.t
 		dialect, files := goose.DialectSQLite3, migrations.For(migrations.SQLite)
 		if s.file == "" {
 			dialect, files = goose.DialectPostgres, migrations.For(migrations.Postgres)

@@ -58,7 +58,7 @@ func (p progress) Append(ctx context.Context, event underwriting.Event) (int64, 
 // After lists events beyond a number, in order.
 func (p progress) After(ctx context.Context, applicationID string, after int64) ([]underwriting.Event, error) {
 	rows, err := query[eventRow](ctx, p.db.engine.reader(),
-		"SELECT seq, body FROM progress_events WHERE application_id = ? AND seq > ? ORDER BY seq LIMIT ?", applicationID, after, maxEvents)
+		"SELECT seq, body FROM progress_events WHERE application_id = ? AND seq > ? ORDER BY seq"+limited(maxEvents), applicationID, after)
 	if err != nil {
 		return nil, failed("reading progress", err)
 	}

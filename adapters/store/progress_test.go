@@ -15,7 +15,8 @@ import (
 
 func TestProgressIsNumberedInOrder(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *suite) {
+	onBoth(t, func(s *suite) {
+		t := s.t
 		ctx, log := t.Context(), s.Progress()
 		a, b := s.application(t), s.application(t)
 		first := underwriting.Event{ApplicationID: a.ID, Seq: 99, At: now(), Kind: "source_arrived", Source: evidence.Bank, State: evidence.Known, Rows: 12}
@@ -44,7 +45,8 @@ func TestProgressIsNumberedInOrder(t *testing.T) {
 
 func TestManyAppendersLeaveNoGap(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *suite) {
+	onBoth(t, func(s *suite) {
+		t := s.t
 		a := s.application(t)
 		answers := inParallel(24, func(int) (int64, error) {
 			return s.Progress().Append(t.Context(), underwriting.Event{ApplicationID: a.ID, At: now(), Kind: "source_arrived"})
@@ -70,7 +72,8 @@ func TestManyAppendersLeaveNoGap(t *testing.T) {
 
 func TestWatchersHearOfEvents(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *suite) {
+	onBoth(t, func(s *suite) {
+		t := s.t
 		a := s.application(t)
 		elsewhere := s.open(t) // another process: found by polling
 		for name, log := range map[string]underwriting.ProgressLog{"same process": s.Progress(), "another": elsewhere.Progress()} {
@@ -90,7 +93,8 @@ func TestWatchersHearOfEvents(t *testing.T) {
 
 func TestStoppedWatchersHearNothing(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *suite) {
+	onBoth(t, func(s *suite) {
+		t := s.t
 		a := s.application(t)
 		signals, stop := s.Progress().Watch(a.ID)
 		kept, stopKept := s.Progress().Watch(a.ID)

@@ -16,7 +16,8 @@ import (
 // 64 draws of 30 on a line of 1,000: exactly 33 fit (990), whoever comes first.
 func TestManyDrawsOnOneLineNeverExceedIt(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *suite) {
+	onBoth(t, func(s *suite) {
+		t := s.t
 		line := s.line(t, 1_000_00)
 		second := s.open(t) // as another process would
 		draws := make([]drawdown.Drawdown, 64)
@@ -50,7 +51,8 @@ func TestManyDrawsOnOneLineNeverExceedIt(t *testing.T) {
 
 func TestOneKeyMakesOneDrawdown(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *suite) {
+	onBoth(t, func(s *suite) {
+		t := s.t
 		line := s.line(t, 1_000_00)
 		answers := inParallel(64, func(int) (string, error) {
 			d := newDrawdown(line, 30_00)
@@ -70,7 +72,8 @@ func TestOneKeyMakesOneDrawdown(t *testing.T) {
 
 func TestADrawdownIsReservedOnce(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *suite) {
+	onBoth(t, func(s *suite) {
+		t := s.t
 		line := s.line(t, 1_000_00)
 		d := s.drawdown(t, line, 400_00)
 		answers := inParallel(32, func(int) (drawdown.State, error) {
@@ -90,7 +93,8 @@ func TestADrawdownIsReservedOnce(t *testing.T) {
 
 func TestOneOfManyCallersMayCall(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *suite) {
+	onBoth(t, func(s *suite) {
+		t := s.t
 		d := s.drawdown(t, s.line(t, 1_000_00), 400_00)
 		_, payout := s.reserve(t, d)
 		answers := inParallel(32, func(int) (int, error) {
@@ -113,7 +117,8 @@ func TestOneOfManyCallersMayCall(t *testing.T) {
 // the winner.
 func TestPaidAndFailedRace(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *suite) {
+	onBoth(t, func(s *suite) {
+		t := s.t
 		line := s.line(t, 10_000_00)
 		for round := range 10 {
 			d := s.drawdown(t, line, 100_00)
@@ -148,7 +153,8 @@ func TestPaidAndFailedRace(t *testing.T) {
 // order, so nobody deadlocks.
 func TestManyLinesAtOnce(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *suite) {
+	onBoth(t, func(s *suite) {
+		t := s.t
 		first, second := s.line(t, 100_000_00), s.line(t, 100_000_00)
 		answers := inParallel(32, func(i int) (struct{}, error) {
 			line := first
@@ -187,7 +193,8 @@ func TestManyLinesAtOnce(t *testing.T) {
 // A caller that goes away in the middle leaves all or nothing.
 func TestACancelledCallerLeavesAllOrNothing(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *suite) {
+	onBoth(t, func(s *suite) {
+		t := s.t
 		line := s.line(t, 100_000_00)
 		answers := inParallel(48, func(i int) (drawdown.Drawdown, error) {
 			d := newDrawdown(line, 100)
@@ -234,7 +241,8 @@ func TestACancelledCallerLeavesAllOrNothing(t *testing.T) {
 
 func TestACallerAlreadyGoneIsNotServed(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *suite) {
+	onBoth(t, func(s *suite) {
+		t := s.t
 		line := s.line(t, 100_00)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()

@@ -10,29 +10,29 @@ import (
 )
 
 // pool opens the database beside the store, as an operator's shell would.
-func (s *suite) pool(t testing.TB) *sql.DB {
-	t.Helper()
+func (s *suite) pool(tb testing.TB) *sql.DB {
+	tb.Helper()
 	driver, dsn := "pgx", s.config.DSN
 	if s.file != "" {
 		driver, dsn = "sqlite", "file:"+s.file+"?_pragma=busy_timeout(10000)"
 	}
 	pool, err := sql.Open(driver, dsn)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, pool.Close()) })
+	require.NoError(tb, err)
+	tb.Cleanup(func() { require.NoError(tb, pool.Close()) })
 	return pool
 }
 
 // raw runs a statement behind the store's back.
-func (s *suite) raw(t testing.TB, statement string) {
-	t.Helper()
-	_, err := s.pool(t).ExecContext(t.Context(), statement)
-	require.NoError(t, err)
+func (s *suite) raw(tb testing.TB, statement string) {
+	tb.Helper()
+	_, err := s.pool(tb).ExecContext(tb.Context(), statement)
+	require.NoError(tb, err)
 }
 
 // refuses requires that the database itself refuses a statement.
-func (s *suite) refuses(t testing.TB, statement, because string) {
-	t.Helper()
-	_, err := s.pool(t).ExecContext(t.Context(), statement)
-	require.Error(t, err, statement)
-	require.Contains(t, strings.ToLower(err.Error()), because)
+func (s *suite) refuses(tb testing.TB, statement, because string) {
+	tb.Helper()
+	_, err := s.pool(tb).ExecContext(tb.Context(), statement)
+	require.Error(tb, err, statement)
+	require.Contains(tb, strings.ToLower(err.Error()), because)
 }

@@ -54,8 +54,11 @@ func noTable(err error) bool {
 // moment is a time as stored: microseconds since 1970, NULL when not set.
 type moment struct{ time.Time }
 
-// at cuts a time to what is stored.
+// at makes a moment of a time.
 func at(t time.Time) moment { return moment{t} }
+
+// micros cuts a time inside a document to what a moment keeps.
+func micros(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
 // Value gives microseconds, or nil for the zero time.
 func (m moment) Value() (driver.Value, error) {
@@ -147,6 +150,10 @@ func (p page) where(conditions []string, args []any, column string) ([]string, [
 func cursor(at time.Time, id string) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(at.UnixMicro(), 10) + "|" + id))
 }
+
+// limited bounds a query. The number stands in the text, for SQLite prepares
+// a statement anew whenever a bound limit is bound again.
+func limited(limit int) string { return " LIMIT " + strconv.Itoa(limit) }
 
 // and joins conditions to a WHERE clause, or to nothing.
 func and(conditions []string) string {

@@ -111,7 +111,7 @@ func (s credentials) UseChallenge(ctx context.Context, id string, now time.Time)
 		if err != nil || changed == 1 {
 			return err
 		}
-		if _, err := gorm.G[challengeRow](tx).Where("id = ?", id).Take(ctx); err != nil {
+		if _, err := queryOne[challengeRow](ctx, tx, "SELECT * FROM challenges WHERE id = ?", id); err != nil {
 			return missing("challenge", err)
 		}
 		return fault.New(fault.Conflict, fault.CodeWrongState, "this code was used already")
@@ -137,7 +137,7 @@ func (s credentials) SaveStaff(ctx context.Context, staff security.Staff, entry 
 
 // StaffByLogin gives a staff member; fault.NotFound when there is none.
 func (s credentials) StaffByLogin(ctx context.Context, login string) (security.Staff, error) {
-	row, err := gorm.G[staffRow](s.db.engine.reader()).Where("login = ?", login).Take(ctx)
+	row, err := queryOne[staffRow](ctx, s.db.engine.reader(), "SELECT * FROM staff WHERE login = ?", login)
 	if err != nil {
 		return security.Staff{}, failed("reading a staff member", missing("staff member", err))
 	}
@@ -164,7 +164,7 @@ func (s credentials) SaveAPIKey(ctx context.Context, k security.APIKey, entry au
 
 // APIKeyByHash gives a key, revoked or not; fault.NotFound when there is none.
 func (s credentials) APIKeyByHash(ctx context.Context, hash string) (security.APIKey, error) {
-	row, err := gorm.G[apiKeyRow](s.db.engine.reader()).Where("hash = ?", hash).Take(ctx)
+	row, err := queryOne[apiKeyRow](ctx, s.db.engine.reader(), "SELECT * FROM api_keys WHERE hash = ?", hash)
 	if err != nil {
 		return security.APIKey{}, failed("reading an API key", missing("API key", err))
 	}

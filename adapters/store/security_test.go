@@ -19,7 +19,8 @@ func newChallenge(phone string) security.Challenge {
 
 func TestChallengeIsTriedAndUsedOnce(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *suite) {
+	onBoth(t, func(s *suite) {
+		t := s.t
 		ctx, store := t.Context(), s.Security()
 		phone := newPhone()
 		c := newChallenge(phone)
@@ -54,7 +55,8 @@ func TestChallengeIsTriedAndUsedOnce(t *testing.T) {
 
 func TestEveryAttemptCounts(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *suite) {
+	onBoth(t, func(s *suite) {
+		t := s.t
 		c := newChallenge(newPhone())
 		require.NoError(t, s.Security().SaveChallenge(t.Context(), c))
 		answers := inParallel(32, func(int) (int, error) {
@@ -80,7 +82,8 @@ func TestEveryAttemptCounts(t *testing.T) {
 
 func TestStaffAndAPIKeys(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *suite) {
+	onBoth(t, func(s *suite) {
+		t := s.t
 		ctx, store := t.Context(), s.Security()
 		demo, err := store.HasDemo(ctx)
 		require.NoError(t, err)

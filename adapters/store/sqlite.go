@@ -18,6 +18,7 @@ import (
 // groups, and readers that never wait for it.
 type sqliteEngine struct {
 	target  sqliteTarget
+	config  Config
 	writers *sql.DB // holds the writer's connection
 	writer  *writer
 	readers *sql.DB
@@ -89,14 +90,14 @@ func openSQLite(ctx context.Context, config Config) (engine, error) {
 	if err := file.Close(); err != nil {
 		return nil, err
 	}
-	e := &sqliteEngine{target: target}
-	if err := e.connect(ctx, config); err != nil {
+	e := &sqliteEngine{target: target, config: config}
+	if err := e.connect(ctx); err != nil {
 		return nil, errors.Join(err, e.close())
 	}
 	return e, nil
 }
 
-func (e *sqliteEngine) connect(ctx context.Context, config Config) (err error) {
+func (e *sqliteEngine) connect(ctx context.Context) (err error) {
 	if e.writers, err = e.target.open(false); err != nil {
 		return err
 	}
@@ -108,19 +109,19 @@ func (e *sqliteEngine) connect(ctx context.Context, config Config) (err error) {
 	if _, err = conn.ExecContext(ctx, "PRAGMA busy_timeout = 50"); err != nil {
 		return errors.Join(err, conn.Close())
 	}
-	if e.writer, err = newWriter(conn, gormConfig(config)); err != nil {
+	if e.writer, err = newWriter(conn, gormConfig(e.config)); err != nil {
 		return errors.Join(err, conn.Close())
 	}
 	if e.readers, err = e.target.open(true); err != nil {
 		return err
 	}
-	open := config.MaxOpen
+	open := e.config.MaxOpen
 	if open <= 0 {
 		open = 4
 	}
 	e.readers.SetMaxOpenConns(open)
 	e.readers.SetMaxIdleConns(open)
-	reading := gormConfig(config)
+	reading := gormConfig(e.config)
 	reading.PrepareStmt = true
 	reading.PrepareStmtMaxSize = maxCached
 	e.read, err = gorm.Open(sqliteDialect{e.readers}, reading)

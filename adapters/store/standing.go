@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	"gorm.io/gorm"
-
 	"loan310/app/merchant"
 	"loan310/app/money"
 	"loan310/app/underwriting"
@@ -16,28 +14,36 @@ import (
 // declineMemory is how long a decline counts as recent.
 const declineMemory = 30 * 24 * time.Hour
 
-// Standing reads a merchant as an applicant, as of one moment. Exposure is
-// everything drawn or promised on its lines. Consents are valid when that
-// step is verified and at least one is in force; a source without consent is
-// withheld, which is for the policy to judge. Arrears and loans repaid stay
-// zero until repayments are stored.
+// standingRow is a merchant with what this store knows of its dealings with us.
+type standingRow struct {
+	Merchant merchantRow `gorm:"embedded"`
+	Exposure int64
+	Open     int64
+	Declined int64
+}
+
+// Standing reads a merchant as an applicant, in one statement and so as of
+// one moment. Exposure is everything drawn or promised on its lines. Consents
+// are valid when that step is verified and at least one is in force; a source
+// without consent is withheld, which is for the policy to judge. Arrears and
+// loans repaid stay zero until repayments are stored.
 func (s underwritings) Standing(ctx context.Context, merchantID, exclude string) (underwriting.Standing, error) {
-	var standing underwriting.Standing
-	err := s.db.seeing(ctx, func(ctx context.Context, tx *gorm.DB) error {
-		row, err := gorm.G[merchantRow](tx).Where("id = ?", merchantID).Take(ctx)
-		if err != nil {
-			return missing("merchant", err)
-		}
-		m, err := merchants{s.db}.whole(ctx, tx, row)
-		if err != nil {
-			return err
-		}
-		standing = standingOf(m)
-		return s.history(ctx, tx, merchantID, exclude, &standing.Applicant)
-	})
+	row, err := queryOne[standingRow](ctx, s.db.engine.reader(), `SELECT m.*,
+		(SELECT CAST(COALESCE(SUM(used_fen), 0) AS BIGINT) FROM lines WHERE merchant_id = m.id) AS exposure,
+		(SELECT COUNT(*) FROM applications WHERE merchant_id = m.id AND id <> ? AND state IN ('submitted', 'deferred', 'approved')) AS open,
+		(SELECT COUNT(*) FROM decisions WHERE merchant_id = m.id AND application_id <> ? AND outcome = 'declined' AND decided_at > ?) AS declined
+		FROM merchants m WHERE m.id = ?`, exclude, exclude, s.db.clock().Add(-declineMemory).UnixMicro(), merchantID)
+	if err != nil {
+		return underwriting.Standing{}, failed("reading a merchant's standing", missing("merchant", err))
+	}
+	m, err := merchants(s).domain(row.Merchant)
 	if err != nil {
 		return underwriting.Standing{}, failed("reading a merchant's standing", err)
 	}
+	standing := standingOf(m)
+	standing.Applicant.OpenExposure = money.Amount(row.Exposure)
+	standing.Applicant.OtherOpen = row.Open
+	standing.Applicant.DeclinedRecents = row.Declined
 	return standing, nil
 }
 
@@ -58,22 +64,4 @@ func standingOf(m merchant.Merchant) underwriting.Standing {
 	}
 	standing.Applicant.ConsentsValid = len(standing.Consents) > 0 && m.Steps[merchant.StepConsents].State == merchant.StepVerified
 	return standing
-}
-
-// history adds what this store knows of the merchant's dealings with us.
-func (s underwritings) history(ctx context.Context, tx *gorm.DB, merchantID, exclude string, applicant *scoring.Applicant) error {
-	type countRow struct {
-		Exposure int64
-		Open     int64
-		Declined int64
-	}
-	row, err := queryOne[countRow](ctx, tx, `SELECT
-		(SELECT CAST(COALESCE(SUM(used_fen), 0) AS BIGINT) FROM lines WHERE merchant_id = ?) AS exposure,
-		(SELECT COUNT(*) FROM applications WHERE merchant_id = ? AND id <> ? AND state IN ('submitted', 'deferred', 'approved')) AS open,
-		(SELECT COUNT(*) FROM decisions WHERE merchant_id = ? AND application_id <> ? AND outcome = 'declined' AND decided_at > ?) AS declined`,
-		merchantID, merchantID, exclude, merchantID, exclude, s.db.clock().Add(-declineMemory).UnixMicro())
-	applicant.OpenExposure = money.Amount(row.Exposure)
-	applicant.OtherOpen = row.Open
-	applicant.DeclinedRecents = row.Declined
-	return err
 }

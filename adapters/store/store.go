@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	"gorm.io/gorm"
@@ -54,6 +55,7 @@ type DB struct {
 	logger  *slog.Logger
 	hub     *hub
 	gzips   *gzips
+	closing func() error
 }
 
 // txFunc is the body of a transaction. It may run more than once, and must
@@ -108,17 +110,19 @@ func Open(ctx context.Context, config Config) (*DB, error) {
 		return nil, fmt.Errorf("opening the %s database: %w", db.dialect, err)
 	}
 	db.hub = newHub(db.latestProgress, config.PollEvery, config.Logger)
+	db.closing = sync.OnceValue(func() error {
+		db.hub.close()
+		return db.engine.close()
+	})
 	if err := db.checkKeys(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
 }
 
-// Close ends background work and closes the database.
-func (db *DB) Close() error {
-	db.hub.close()
-	return db.engine.close()
-}
+// Close ends background work and closes the database. Closing again does
+// nothing.
+func (db *DB) Close() error { return db.closing() }
 
 // Ping tells whether the database answers.
 func (db *DB) Ping(ctx context.Context) error {

@@ -35,89 +35,94 @@ type suite struct {
 	*store.DB
 	config store.Config
 	keys   []byte
-	file   string // SQLite only
+	file   string     // SQLite only
+	t      *testing.T // of the test it was made for
+	b      *testing.B // of the benchmark it was made for
 }
 
 // onBoth runs a test on SQLite (a file of its own) and on PostgreSQL (a
 // schema of its own).
-func onBoth(t *testing.T, test func(t *testing.T, s *suite)) {
+func onBoth(t *testing.T, test func(s *suite)) {
 	t.Helper()
-	onBothEmpty(t, func(t *testing.T, s *suite) {
-		t.Helper()
-		require.NoError(t, s.Migrate(t.Context()))
-		test(t, s)
+	onBothEmpty(t, func(s *suite) {
+		require.NoError(s.t, s.Migrate(s.t.Context()))
+		test(s)
 	})
 }
 
 // onBothEmpty is onBoth without a schema.
-func onBothEmpty(t *testing.T, test func(t *testing.T, s *suite)) {
+func onBothEmpty(t *testing.T, test func(s *suite)) {
 	t.Helper()
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
-		test(t, onSQLite(t, "?synchronous=normal"))
+		s := onSQLite(t, "?synchronous=normal")
+		s.t = t
+		test(s)
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
-		test(t, onPostgres(t))
+		s := onPostgres(t)
+		s.t = t
+		test(s)
 	})
 }
 
-func onSQLite(t testing.TB, options string) *suite {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "store.db")
-	return newSuite(t, "sqlite://"+file+options, file)
+func onSQLite(tb testing.TB, options string) *suite {
+	tb.Helper()
+	file := filepath.Join(tb.TempDir(), "store.db")
+	return newSuite(tb, "sqlite://"+file+options, file)
 }
 
-func onPostgres(t testing.TB) *suite {
-	t.Helper()
+func onPostgres(tb testing.TB) *suite {
+	tb.Helper()
 	dsn := os.Getenv("LOAN310_TEST_POSTGRES")
 	if dsn == "" {
 		if os.Getenv("LOAN310_REQUIRE_POSTGRES") == "1" {
-			t.Fatal("LOAN310_TEST_POSTGRES is not set: run through tools/withpg")
+			tb.Fatal("LOAN310_TEST_POSTGRES is not set: run through tools/withpg")
 		}
-		t.Skip("no PostgreSQL: LOAN310_TEST_POSTGRES is not set (tools/withpg sets it)")
+		tb.Skip("no PostgreSQL: LOAN310_TEST_POSTGRES is not set (tools/withpg sets it)")
 	}
 	schema := "t" + uuid.New().String()[:8]
-	run(t, dsn, "CREATE SCHEMA "+schema)
-	t.Cleanup(func() { run(t, dsn, "DROP SCHEMA "+schema+" CASCADE") })
+	run(tb, dsn, "CREATE SCHEMA "+schema)
+	tb.Cleanup(func() { run(tb, dsn, "DROP SCHEMA "+schema+" CASCADE") })
 	target, err := url.Parse(dsn)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	values := target.Query()
 	values.Set("search_path", schema)
 	target.RawQuery = values.Encode()
-	return newSuite(t, target.String(), "")
+	return newSuite(tb, target.String(), "")
 }
 
 // run runs one statement on PostgreSQL.
-func run(t testing.TB, dsn, statement string) {
-	t.Helper()
+func run(tb testing.TB, dsn, statement string) {
+	tb.Helper()
 	pool, err := sql.Open("pgx", dsn)
-	require.NoError(t, err)
-	defer func() { require.NoError(t, pool.Close()) }()
+	require.NoError(tb, err)
+	defer func() { require.NoError(tb, pool.Close()) }()
 	_, err = pool.ExecContext(context.Background(), statement)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 }
 
-func newSuite(t testing.TB, dsn, file string) *suite {
-	t.Helper()
+func newSuite(tb testing.TB, dsn, file string) *suite {
+	tb.Helper()
 	text, err := store.GenerateKeys()
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	keys, err := store.ParseKeys(text)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	s := &suite{
 		config: store.Config{DSN: dsn, Keys: keys, Clock: clock.Fixed(now()), PollEvery: 20 * time.Millisecond, MaxOpen: 8},
 		keys:   text, file: file,
 	}
-	s.DB = s.open(t)
+	s.DB = s.open(tb)
 	return s
 }
 
 // open opens the same database once more, as another process would.
-func (s *suite) open(t testing.TB) *store.DB {
-	t.Helper()
-	db, err := store.Open(t.Context(), s.config)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, db.Close()) })
+func (s *suite) open(tb testing.TB) *store.DB {
+	tb.Helper()
+	db, err := store.Open(tb.Context(), s.config)
+	require.NoError(tb, err)
+	tb.Cleanup(func() { require.NoError(tb, db.Close()) })
 	return db
 }
 
@@ -161,10 +166,10 @@ func newMerchant() merchant.Merchant {
 }
 
 // merchant stores a merchant.
-func (s *suite) merchant(t testing.TB) merchant.Merchant {
-	t.Helper()
+func (s *suite) merchant(tb testing.TB) merchant.Merchant {
+	tb.Helper()
 	m := newMerchant()
-	require.NoError(t, s.Merchants().Create(t.Context(), m, entry("merchant.registered", "merchant/"+m.ID)))
+	require.NoError(tb, s.Merchants().Create(tb.Context(), m, entry("merchant.registered", "merchant/"+m.ID)))
 	return m
 }
 
@@ -176,10 +181,10 @@ func newApplication(merchantID string) underwriting.Application {
 }
 
 // application stores an application of a new merchant.
-func (s *suite) application(t testing.TB) underwriting.Application {
-	t.Helper()
-	a := newApplication(s.merchant(t).ID)
-	require.NoError(t, s.Underwriting().Submit(t.Context(), a, entry("application.submitted", "application/"+a.ID)))
+func (s *suite) application(tb testing.TB) underwriting.Application {
+	tb.Helper()
+	a := newApplication(s.merchant(tb).ID)
+	require.NoError(tb, s.Underwriting().Submit(tb.Context(), a, entry("application.submitted", "application/"+a.ID)))
 	return a
 }
 
@@ -223,14 +228,14 @@ func newLine(d underwriting.Decision, limit money.Amount) underwriting.Line {
 }
 
 // line stores a line with the given limit, of a new merchant.
-func (s *suite) line(t testing.TB, limit money.Amount) underwriting.Line {
-	t.Helper()
-	a := s.application(t)
+func (s *suite) line(tb testing.TB, limit money.Amount) underwriting.Line {
+	tb.Helper()
+	a := s.application(tb)
 	d := newDecision(a, 1, scoring.Approved)
-	_, err := s.Underwriting().Decide(t.Context(), d, entry("decision.made", "application/"+a.ID))
-	require.NoError(t, err)
-	line, err := s.Underwriting().Accept(t.Context(), newLine(d, limit), entry("offer.accepted", "application/"+a.ID))
-	require.NoError(t, err)
+	_, err := s.Underwriting().Decide(tb.Context(), d, entry("decision.made", "application/"+a.ID))
+	require.NoError(tb, err)
+	line, err := s.Underwriting().Accept(tb.Context(), newLine(d, limit), entry("offer.accepted", "application/"+a.ID))
+	require.NoError(tb, err)
 	return line
 }
 
@@ -243,10 +248,10 @@ func newDrawdown(line underwriting.Line, amount money.Amount) drawdown.Drawdown 
 }
 
 // drawdown stores a drawdown.
-func (s *suite) drawdown(t testing.TB, line underwriting.Line, amount money.Amount) drawdown.Drawdown {
-	t.Helper()
-	d, err := s.Drawdowns().Create(t.Context(), newDrawdown(line, amount), entry("drawdown.requested", "drawdown/x"))
-	require.NoError(t, err)
+func (s *suite) drawdown(tb testing.TB, line underwriting.Line, amount money.Amount) drawdown.Drawdown {
+	tb.Helper()
+	d, err := s.Drawdowns().Create(tb.Context(), newDrawdown(line, amount), entry("drawdown.requested", "drawdown/x"))
+	require.NoError(tb, err)
 	return d
 }
 
@@ -274,19 +279,19 @@ func paid(d drawdown.Drawdown) ledger.Journal {
 }
 
 // reserve reserves a drawdown.
-func (s *suite) reserve(t testing.TB, d drawdown.Drawdown) (drawdown.Drawdown, drawdown.Payout) {
-	t.Helper()
-	stored, payout, err := s.Drawdowns().Reserve(t.Context(), d.ID, newPayout(d), promised(d), entry("drawdown.reserved", "drawdown/"+d.ID))
-	require.NoError(t, err)
+func (s *suite) reserve(tb testing.TB, d drawdown.Drawdown) (drawdown.Drawdown, drawdown.Payout) {
+	tb.Helper()
+	stored, payout, err := s.Drawdowns().Reserve(tb.Context(), d.ID, newPayout(d), promised(d), entry("drawdown.reserved", "drawdown/"+d.ID))
+	require.NoError(tb, err)
 	return stored, payout
 }
 
 // sound requires that the books fit what they are about.
-func (s *suite) sound(t testing.TB) store.LedgerReport {
-	t.Helper()
-	report, err := s.Ledger().Verify(context.WithoutCancel(t.Context()))
-	require.NoError(t, err)
-	require.Empty(t, report.Faults)
-	require.True(t, report.Sound())
+func (s *suite) sound(tb testing.TB) store.LedgerReport {
+	tb.Helper()
+	report, err := s.Ledger().Verify(context.WithoutCancel(tb.Context()))
+	require.NoError(tb, err)
+	require.Empty(tb, report.Faults)
+	require.True(tb, report.Sound())
 	return report
 }

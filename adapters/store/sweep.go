@@ -53,7 +53,7 @@ func (db *DB) Sweep(ctx context.Context) (Swept, error) {
 
 func (db *DB) sweepEvidence(ctx context.Context, before time.Time, count *int64) error {
 	ids, err := query[string](ctx, db.engine.reader(),
-		"SELECT id FROM evidence WHERE committed_at IS NULL AND begun_at <= ? ORDER BY begun_at LIMIT ?", before.UnixMicro(), sweepPage)
+		"SELECT id FROM evidence WHERE committed_at IS NULL AND begun_at <= ? ORDER BY begun_at"+limited(sweepPage), before.UnixMicro())
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,8 @@ import (
 
 func TestApplicationLife(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *suite) {
+	onBoth(t, func(s *suite) {
+		t := s.t
 		ctx, u := t.Context(), s.Underwriting()
 		a := s.application(t)
 		stored, err := u.Application(ctx, a.ID)
@@ -63,7 +64,8 @@ func TestApplicationLife(t *testing.T) {
 
 func TestDecidingOrAcceptingAgainGivesWhatIsStored(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *suite) {
+	onBoth(t, func(s *suite) {
+		t := s.t
 		ctx, u := t.Context(), s.Underwriting()
 		a := s.application(t)
 		d := newDecision(a, 1, scoring.Approved)
@@ -87,7 +89,8 @@ func TestDecidingOrAcceptingAgainGivesWhatIsStored(t *testing.T) {
 
 func TestUnderwritingErrors(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *suite) {
+	onBoth(t, func(s *suite) {
+		t := s.t
 		ctx, u := t.Context(), s.Underwriting()
 		a := s.application(t)
 		about := "application/" + a.ID
@@ -130,7 +133,8 @@ func TestUnderwritingErrors(t *testing.T) {
 
 func TestAnExpiredOfferDoesNotKeepAMerchantFromApplying(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *suite) {
+	onBoth(t, func(s *suite) {
+		t := s.t
 		ctx, u := t.Context(), s.Underwriting()
 		a := s.application(t)
 		d := newDecision(a, 1, scoring.Approved) // expires in 7 days
@@ -152,7 +156,8 @@ func TestAnExpiredOfferDoesNotKeepAMerchantFromApplying(t *testing.T) {
 
 func TestApplicationsArePagedNewestFirst(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *suite) {
+	onBoth(t, func(s *suite) {
+		t := s.t
 		ctx, u := t.Context(), s.Underwriting()
 		var newest []string
 		for i := range 7 {
@@ -194,7 +199,8 @@ func TestApplicationsArePagedNewestFirst(t *testing.T) {
 
 func TestStandingTellsWhatWeKnow(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *suite) {
+	onBoth(t, func(s *suite) {
+		t := s.t
 		ctx := t.Context()
 		line := s.line(t, 1_000_00)
 		d := s.drawdown(t, line, 300_00)
@@ -233,7 +239,8 @@ func TestStandingTellsWhatWeKnow(t *testing.T) {
 
 func TestStrategyIsStoredOnce(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *suite) {
+	onBoth(t, func(s *suite) {
+		t := s.t
 		require.NoError(t, s.Underwriting().SaveStrategy(t.Context(), "h", []byte("body"), now()))
 		require.NoError(t, s.Underwriting().SaveStrategy(t.Context(), "h", []byte("other"), now()))
 		body, err := s.Underwriting().Strategy(t.Context(), "h")
@@ -244,7 +251,8 @@ func TestStrategyIsStoredOnce(t *testing.T) {
 
 func TestOnlyOneOfManyDecidersDecides(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *suite) {
+	onBoth(t, func(s *suite) {
+		t := s.t
 		a := s.application(t)
 		outcomes := []scoring.Outcome{scoring.Approved, scoring.Declined, scoring.Deferred}
 		ids := inParallel(32, func(i int) (string, error) {
@@ -264,7 +272,8 @@ func TestOnlyOneOfManyDecidersDecides(t *testing.T) {
 
 func TestOnlyOneApplicationOfAMerchantIsOpen(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *suite) {
+	onBoth(t, func(s *suite) {
+		t := s.t
 		m := s.merchant(t)
 		answers := inParallel(16, func(int) (string, error) {
 			a := newApplication(m.ID)
@@ -284,7 +293,8 @@ func TestOnlyOneApplicationOfAMerchantIsOpen(t *testing.T) {
 
 func TestALineTakesNoNegativeMoney(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *suite) {
+	onBoth(t, func(s *suite) {
+		t := s.t
 		for _, limit := range []money.Amount{-1, -100} {
 			a := s.application(t)
 			d := newDecision(a, 1, scoring.Approved)

@@ -84,7 +84,7 @@ func (l *Ledger) Verify(ctx context.Context) (LedgerReport, error) {
 	err := l.db.seeing(ctx, func(ctx context.Context, tx *gorm.DB) error {
 		report = LedgerReport{}
 		for _, check := range ledgerRules() {
-			rows, err := query[faultRow](ctx, tx, check.sql+" LIMIT ?", maxFaults)
+			rows, err := query[faultRow](ctx, tx, check.sql+limited(maxFaults))
 			if err != nil {
 				return err
 			}

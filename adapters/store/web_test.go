@@ -16,7 +16,8 @@ var _ scs.CtxStore = (*store.Sessions)(nil)
 
 func TestIdempotencyKeyAnswersOnce(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *suite) {
+	onBoth(t, func(s *suite) {
+		t := s.t
 		ctx, memory := t.Context(), s.Idempotency()
 		stored, err := memory.Begin(ctx, "merchant/1 POST /drawdowns", "k", "hash", now())
 		require.NoError(t, err)
@@ -43,7 +44,8 @@ func TestIdempotencyKeyAnswersOnce(t *testing.T) {
 
 func TestIdempotencyLeaseEnds(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *suite) {
+	onBoth(t, func(s *suite) {
+		t := s.t
 		ctx, memory := t.Context(), s.Idempotency()
 		_, err := memory.Begin(ctx, "s", "k", "hash", now())
 		require.NoError(t, err)
@@ -69,7 +71,8 @@ func TestIdempotencyLeaseEnds(t *testing.T) {
 
 func TestSessionsLiveUntilExpiry(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *suite) {
+	onBoth(t, func(s *suite) {
+		t := s.t
 		sessions := s.Sessions()
 		_, found, err := sessions.Find("token")
 		require.NoError(t, err)
@@ -101,7 +104,8 @@ func TestSessionsLiveUntilExpiry(t *testing.T) {
 
 func TestSweepForgetsOldAnswersAndChallenges(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *suite) {
+	onBoth(t, func(s *suite) {
+		t := s.t
 		_, err := s.Idempotency().Begin(t.Context(), "s", "k", "hash", now())
 		require.NoError(t, err)
 		require.NoError(t, s.Security().SaveChallenge(t.Context(), newChallenge(newPhone())))

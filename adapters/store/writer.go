@@ -247,7 +247,7 @@ func (s *statements) PrepareContext(ctx context.Context, query string) (*sql.Stm
 
 // ExecContext runs a statement.
 func (s *statements) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	stmt, err := s.PrepareContext(ctx, query)
+	stmt, err := s.PrepareContext(ctx, query) //nolint:sqlclosecheck // kept for the next time, closed by close
 	if err != nil {
 		return nil, err
 	}
@@ -256,7 +256,7 @@ func (s *statements) ExecContext(ctx context.Context, query string, args ...any)
 
 // QueryContext runs a query.
 func (s *statements) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	stmt, err := s.PrepareContext(ctx, query)
+	stmt, err := s.PrepareContext(ctx, query) //nolint:sqlclosecheck // kept for the next time, closed by close
 	if err != nil {
 		return nil, err
 	}
@@ -265,7 +265,7 @@ func (s *statements) QueryContext(ctx context.Context, query string, args ...any
 
 // QueryRowContext runs a query for one row.
 func (s *statements) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	if stmt, err := s.PrepareContext(ctx, query); err == nil {
+	if stmt, err := s.PrepareContext(ctx, query); err == nil { //nolint:sqlclosecheck // kept for the next time, closed by close
 		return stmt.QueryRowContext(ctx, args...)
 	}
 	return s.conn.QueryRowContext(ctx, query, args...)
