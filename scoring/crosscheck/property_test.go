@@ -85,27 +85,3 @@ func TestStampsAfterTheMomentHaveNotHappened(t *testing.T) {
 	}
 	require.Equal(t, other.check(crosscheck.Options{}), one.check(crosscheck.Options{}))
 }
-
-func BenchmarkJoin(b *testing.B) {
-	for _, orders := range []int{10_000, 100_000, 1_000_000} {
-		b.Run(fmt.Sprint(orders), func(b *testing.B) {
-			shop := honest(orders)
-			options := crosscheck.Options{Rules: rules(), Logistics: evidence.Known, Orders: int64(orders), Waybills: int64(orders)}
-			b.ReportAllocs()
-			b.ResetTimer()
-			for range b.N {
-				join := crosscheck.New(asOf, options)
-				for i := range shop.waybills {
-					join.AddWaybill(&shop.waybills[i])
-				}
-				for i := range shop.orders {
-					join.AddOrder(&shop.orders[i])
-				}
-				if report := join.Result(); report.VerifiedRevenue != report.ClaimedRevenue {
-					b.Fatal(report.Deductions)
-				}
-			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(orders), "ns/order")
-		})
-	}
-}
