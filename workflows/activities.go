@@ -82,9 +82,11 @@ func (a *Activities) Decide(ctx context.Context, in decideInput) (answer, error)
 	return answer{Outcome: decision.Verdict.Outcome, WaitFor: decision.Verdict.WaitFor}, refuse(err)
 }
 
-// DeferUnjudged answers when Decide cannot: deferred, for a person to look at.
-func (a *Activities) DeferUnjudged(ctx context.Context, in decideInput) error {
-	return refuse(a.Underwriting.DeferUnjudged(ctx, in.ApplicationID, in.Seq, in.Evidence))
+// AnswerUnjudged answers when Decide cannot; it tells whether that made a
+// decision.
+func (a *Activities) AnswerUnjudged(ctx context.Context, in decideInput) (bool, error) {
+	made, err := a.Underwriting.AnswerUnjudged(ctx, in.ApplicationID, in.Seq, in.Evidence, in.Final)
+	return made, refuse(err)
 }
 
 // ReserveDrawdown takes the amount from the line and books the promise.

@@ -58,7 +58,7 @@ func (s *Sweeper) Sweep(ctx context.Context) error {
 		age = 3 * time.Second
 	}
 	before := s.Now().Add(-age)
-	const most = 500
+	const most = 20_000 // ids only; what is seen to run is not asked about again
 	applications, err := s.Underwriting.Undecided(ctx, before, most)
 	if err != nil {
 		return err

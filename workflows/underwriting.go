@@ -1,7 +1,6 @@
 package workflows
 
 import (
-	"errors"
 	"slices"
 	"time"
 
@@ -93,32 +92,54 @@ func (u *underwritingRun) round(ctx workflow.Context) (bool, error) {
 	return u.decide(ctx, decideInput{ApplicationID: u.in.ApplicationID, Seq: u.in.Seq + 1, Evidence: metas, Final: final})
 }
 
+// decide makes the next decision. What it may take lies within what gathering
+// leaves of the minute, its retries included.
 func (u *underwritingRun) decide(ctx workflow.Context, in decideInput) (bool, error) {
 	var activities *Activities
-	options := untilItWorks(20 * time.Second)
+	options := untilItWorks(10 * time.Second)
+	options.ScheduleToCloseTimeout = 12 * time.Second
 	options.RetryPolicy = &temporal.RetryPolicy{InitialInterval: 200 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: time.Second, MaximumAttempts: 4}
 	decideCtx := workflow.WithLocalActivityOptions(ctx, options)
 	var made answer
 	err := workflow.ExecuteLocalActivity(decideCtx, activities.Decide, in).Get(ctx, &made)
 	if err != nil {
-		if cancelled := new(temporal.CanceledError); errors.As(err, &cancelled) {
-			return false, err
-		}
-		workflow.GetLogger(ctx).Error("decision not possible, deferred", "application_id", in.ApplicationID, "error", err)
-		fallbackCtx := workflow.WithLocalActivityOptions(ctx, untilItWorks(5*time.Second))
-		if err := workflow.ExecuteLocalActivity(fallbackCtx, activities.DeferUnjudged, in).Get(ctx, nil); err != nil {
-			return false, err
-		}
-		made = answer{Outcome: scoring.Deferred}
+		return u.unjudged(ctx, in, err)
 	}
 	if made.Outcome != scoring.Deferred {
 		return true, nil
 	}
-	u.in.Seq, u.in.WaitFor, u.in.Seen = in.Seq, made.WaitFor, in.Evidence
+	u.deferred(ctx, in, made.WaitFor)
+	return false, nil
+}
+
+// unjudged answers in Decide's place. Its deferral waits for no source: the
+// next round tries again.
+func (u *underwritingRun) unjudged(ctx workflow.Context, in decideInput, cause error) (bool, error) {
+	if temporal.IsCanceledError(cause) {
+		return false, cause
+	}
+	workflow.GetLogger(ctx).Error("decision not possible", "application_id", in.ApplicationID, "error", cause)
+	var activities *Activities
+	ctx = workflow.WithLocalActivityOptions(ctx, untilItWorks(5*time.Second))
+	var made bool
+	if err := workflow.ExecuteLocalActivity(ctx, activities.AnswerUnjudged, in).Get(ctx, &made); err != nil {
+		return false, err
+	}
+	if in.Final {
+		return true, nil
+	}
+	if made {
+		u.deferred(ctx, in, nil)
+	}
+	return false, nil
+}
+
+// deferred remembers what the application now waits for.
+func (u *underwritingRun) deferred(ctx workflow.Context, in decideInput, waitFor []evidence.Source) {
+	u.in.Seq, u.in.WaitFor, u.in.Seen = in.Seq, waitFor, in.Evidence
 	if u.in.WaitingSince.IsZero() {
 		u.in.WaitingSince = workflow.Now(ctx)
 	}
-	return false, nil
 }
 
 // arrived tells whether any awaited source says more than when the application

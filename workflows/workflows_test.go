@@ -104,7 +104,7 @@ func TestApplicationThatCannotBeJudgedIsDeferredAndTriedAgain(t *testing.T) {
 	env.OnActivity(activities.GatherEvidence, mock.Anything, "a1", mock.Anything).Return(metas(evidence.Known), nil).Twice()
 	env.OnActivity(activities.Decide, mock.Anything, mock.MatchedBy(func(in any) bool { return seqOf(in) == 1 })).
 		Return(decided(""), fault.New(fault.Internal, fault.CodeInternal, "evidence unreadable")).Times(4)
-	env.OnActivity(activities.DeferUnjudged, mock.Anything, mock.Anything).Return(nil).Once()
+	env.OnActivity(activities.AnswerUnjudged, mock.Anything, mock.Anything).Return(true, nil).Once()
 	env.OnActivity(activities.Decide, mock.Anything, mock.MatchedBy(func(in any) bool { return seqOf(in) == 2 })).
 		Return(decided(scoring.Approved), nil).Once()
 	env.ExecuteWorkflow(workflows.UnderwritingName, workflows.UnderwritingInput{ApplicationID: "a1"})

@@ -18,6 +18,7 @@ import (
 	"loan310/app/apiclient"
 	"loan310/app/fault"
 	"loan310/app/stack"
+	"loan310/app/underwriting"
 )
 
 // Options say what is played.
@@ -163,7 +164,8 @@ func (p *player) toAnswer(ctx context.Context, j *Journey) error {
 	if err := p.enrol(ctx, j); err != nil || j.Refused != "" {
 		return err
 	}
-	application, err := p.client.Apply(ctx, j.ID, "apply-"+j.ID, int64(j.Wanted.Amount), purpose(j.Wanted))
+	wanted := min(max(j.Wanted.Amount, underwriting.MinWanted), underwriting.MaxWanted) // other times and currencies ask for other sums
+	application, err := p.client.Apply(ctx, j.ID, "apply-"+j.ID, int64(wanted), purpose(j.Wanted))
 	if err != nil {
 		return fmt.Errorf("apply: %w", err)
 	}

@@ -201,13 +201,24 @@ func (s *Service) GiveConsents(ctx context.Context, id, version, language string
 			return Merchant{}, fault.Field("sources", CodeConsentSource, "%q is not a source of data.", source)
 		}
 	}
-	return s.change(ctx, id, StepConsents, func(m *Merchant) error {
+	give := func(m *Merchant) {
 		now := s.deps.Now()
 		for _, source := range sources {
 			if !m.Consented(source) {
 				m.Consents = append(m.Consents, Consent{Source: source, Version: version, Language: language, GivenAt: now})
 			}
 		}
+	}
+	m, err := s.deps.Store.Merchant(ctx, id)
+	if err != nil {
+		return Merchant{}, err
+	}
+	if m.State == Active { // a permission withdrawn before may be given again
+		give(&m)
+		return s.deps.Store.Update(ctx, m, s.entry(id, "consent.given", ""))
+	}
+	return s.change(ctx, id, StepConsents, func(m *Merchant) error {
+		give(m)
 		for _, required := range []evidence.Source{evidence.Registry, evidence.Bureau} {
 			if !m.Consented(required) {
 				return fault.Field("sources", fault.CodeInvalid, "Consent to read %s is needed for any decision.", required)

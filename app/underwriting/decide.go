@@ -263,21 +263,29 @@ func (s *Service) Replay(ctx context.Context, decisionID string) (Replay, error)
 // ReasonUnjudged is the reason of an application that could not be judged.
 const ReasonUnjudged = "internal_review"
 
-// DeferUnjudged answers an application that Decide failed on with a deferral,
-// so that no merchant waits on an error of ours.
-func (s *Service) DeferUnjudged(ctx context.Context, applicationID string, seq int, metas []evidence.Meta) error {
+// AnswerUnjudged answers an application that Decide failed on: with a
+// deferral, so that no merchant waits on an error of ours, and when waiting
+// is over with a decline that may be asked again after a day. It gives false
+// when a deferral stands already, which then is the answer.
+func (s *Service) AnswerUnjudged(ctx context.Context, applicationID string, seq int, metas []evidence.Meta, final bool) (bool, error) {
 	application, err := s.deps.Store.Application(ctx, applicationID)
 	if err != nil || (application.State != Submitted && application.State != Deferred) {
-		return err
+		return false, err
+	}
+	if application.State == Deferred && !final {
+		return false, nil
 	}
 	applicant, err := s.applicant(ctx, application)
 	if err != nil {
-		return err
+		return false, err
 	}
 	verdict := scoring.Verdict{
 		Outcome: scoring.Deferred, Reasons: []scoring.Reason{{Code: ReasonUnjudged}}, Features: []scoring.FeatureValue{},
 		Versions: s.deps.Engine.Versions(),
 	}
-	_, err = s.store(ctx, application, seq, s.snapshot(applicant, metas, false), verdict)
-	return err
+	if final {
+		verdict.Outcome, verdict.RetryAfter = scoring.Declined, 1
+	}
+	_, err = s.store(ctx, application, seq, s.snapshot(applicant, metas, final), verdict)
+	return err == nil, err
 }
