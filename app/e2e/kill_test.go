@@ -13,9 +13,7 @@ import (
 	"loan310/app/audit"
 	"loan310/app/drawdown"
 	"loan310/app/ident"
-	"loan310/app/money"
 	"loan310/app/underwriting"
-	"loan310/scoring"
 	"loan310/scoring/evidence"
 )
 
@@ -105,11 +103,7 @@ func (w *world) requireWorkflowEnded(t *testing.T, id string) {
 // neverStarted stores a draw as the web server does and dies before starting
 // its workflow: the sweeper of the next worker starts it.
 func (w *world) neverStarted(t *testing.T, on credit) {
-	opened, err := w.Stack.Drawdowns.Open(t.Context(), drawdown.Request{
-		Key: "orphan", LineID: on.ID, Amount: money.Amount(on.part(60)), TenorMonths: on.tenor, Repayment: scoring.RepaymentType(on.repayment),
-	}, audit.System("e2e"))
-	require.NoError(t, err)
-	w.finish(t, on, apiclient.Drawdown{ID: opened.ID})
+	w.finish(t, on, apiclient.Drawdown{ID: w.orphan(t, on, on.part(60))})
 }
 
 // killedWhileGathering kills the worker while a slow source is being read; and
