@@ -62,16 +62,16 @@ type tally struct{ orders, amount int64 }
 // Result settles what could only be seen at the end and adds up. The same
 // rows in the same order always give the same report.
 func (j *Join) Result() Report {
+	j.flush()
+	j.months = [windowMonths]due{}
 	var tallies [findingCount]tally
 	var found [findingCount]int64
 	var service, kept, recent tally
 	for i := range j.sales {
 		entry := &j.sales[i]
 		j.settle(entry)
-		for bit := range findingCount {
-			if entry.findings&(1<<bit) != 0 {
-				found[bit]++
-			}
+		for rest := entry.findings; rest != 0; rest &= rest - 1 {
+			found[bits.TrailingZeros16(rest)]++
 		}
 		bit := gravest(entry.findings)
 		if bit < 0 {
@@ -99,13 +99,11 @@ func (j *Join) Result() Report {
 func (t *tally) add(amount int64) { t.orders++; t.amount += amount }
 
 // gravest gives the bit an order is deducted by, or -1.
-func gravest(findings uint32) int {
-	for bit := range findingCount {
-		if findings&(1<<bit) != 0 {
-			return bit
-		}
+func gravest(findings uint16) int {
+	if findings == 0 {
+		return -1
 	}
-	return -1
+	return bits.TrailingZeros16(findings)
 }
 
 // settle drops what later rows explained (a parcel shared by orders of one
@@ -123,17 +121,20 @@ func (j *Join) settle(entry *sale) {
 			entry.findings &^= findReused
 		}
 	}
-	if j.linked(j.payers, entry.payer, j.options.Rules.PayerBuyers) || j.linked(j.devices, entry.device, j.options.Rules.DeviceBuyers) {
+	rules := &j.options.Rules
+	if j.payers.linked(entry.payer, rules.PayerBuyers, rules.LinkedOrders) || j.devices.linked(entry.device, rules.DeviceBuyers, rules.LinkedOrders) {
 		entry.findings |= findLinked
+	}
+	if month := int(entry.day) / monthDays; month < windowMonths && !entry.service && entry.findings&findPending == 0 {
+		j.months[month].orders++
+		if entry.findings&(findMissing|findReused|findForeign|findVoid|findPredates|findTooFast) == 0 {
+			j.months[month].matched++
+		}
 	}
 }
 
 func (j *Join) sameBuyer(entry *sale, other int32) bool {
 	return entry.buyer != unknown && entry.buyer == j.sales[other].buyer
-}
-
-func (j *Join) linked(groups []group, index int32, limit int8) bool {
-	return index != unknown && groups[index].distinct >= limit && groups[index].orders >= j.options.Rules.LinkedOrders
 }
 
 // deduct takes the findings from the claim: whole orders, except where honest

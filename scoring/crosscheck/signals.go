@@ -35,7 +35,7 @@ func (s spike) flat(limit money.BasisPoints) bool { return s.powerTimes >= 0 && 
 func (j *Join) spikes() []spike {
 	rules := &j.options.Rules
 	var found []spike
-	for month := range int64(12) {
+	for month := range int64(windowMonths) {
 		gross := j.gross(month * monthDays)
 		if gross < int64(rules.SpikeMin) || (month+1)*monthDays > rules.WindowDays {
 			continue
@@ -79,29 +79,6 @@ func (j *Join) trailing(month int64) (base, fromDay int64) {
 	}
 	slices.Sort(months)
 	return months[(len(months)-1)/2], (month + 1) * monthDays
-}
-
-// coverage gives the share of a month's orders to be shipped that have a
-// parcel of their own; orders still in the grace are left out.
-func (j *Join) coverage(month int64) money.BasisPoints {
-	if j.unread() {
-		return unknown
-	}
-	var orders, matched int64
-	for i := range j.sales {
-		entry := &j.sales[i]
-		if int64(entry.day)/monthDays != month || entry.service || entry.findings&findPending != 0 {
-			continue
-		}
-		orders++
-		if entry.findings&(findMissing|findReused|findForeign|findVoid|findPredates|findTooFast) == 0 {
-			matched++
-		}
-	}
-	if orders == 0 {
-		return unknown
-	}
-	return share(matched, orders)
 }
 
 // powerTimes compares mean daily electricity of two stretches of 30 days,
