@@ -193,6 +193,7 @@ func (c *serveCommand) Run(e *env) error {
 
 type workerCommand struct {
 	Connection connectionFlags `embed:""`
+	Listen     string          `help:"Address of /livez, /readyz and /metrics; empty for none." default:"127.0.0.1:3103" env:"LOAN310_WORKER_LISTEN"`
 	CrashAt    string          `help:"Kill this process by SIGKILL when a drawdown reaches this step (kill tests; needs --join)." enum:"none,reserved,calling,answered,settled" default:"none"`
 }
 
@@ -202,7 +203,7 @@ func (c *workerCommand) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	config.Worker = true
+	config.Worker, config.Health = true, c.Listen
 	if c.CrashAt != "none" {
 		config.Reached = func(step, _ string) {
 			if step == c.CrashAt {

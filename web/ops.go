@@ -53,7 +53,7 @@ func (s *server) opsEndpoints() {
 	tags := []string{"ops"}
 	endpoint(s, huma.Operation{
 		OperationID: "list-providers", Method: http.MethodGet, Path: "/api/ops/providers", Tags: tags,
-		Summary: "See how the providers do", Description: "One entry for each outside system, with its circuit breaker.",
+		Summary: "See how the providers do", Description: "One entry for each outside system with its circuit breakers: the sum over all processes seen in the last 15 seconds, and what each of them sees.",
 	}, s.providers)
 	endpoint(s, huma.Operation{
 		OperationID: "trial-balance", Method: http.MethodGet, Path: "/api/ops/ledger/trial-balance", Tags: tags,
@@ -65,10 +65,18 @@ func (s *server) opsEndpoints() {
 	}, s.journals)
 }
 
-func (s *server) providers(context.Context, Principal, *struct{}) (*body[providersView], error) {
-	items := s.Providers()
+func (s *server) providers(ctx context.Context, _ Principal, _ *struct{}) (*body[providersView], error) {
+	items, err := s.Providers(ctx)
+	if err != nil {
+		return nil, err
+	}
 	if items == nil {
 		items = []ProviderStatus{}
+	}
+	for i := range items {
+		if items[i].Processes == nil {
+			items[i].Processes = []ProcessStatus{}
+		}
 	}
 	return &body[providersView]{providersView{Items: items}}, nil
 }

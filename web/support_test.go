@@ -137,8 +137,8 @@ func (s *site) services(logger *slog.Logger) {
 	s.deps = web.Deps{
 		Merchants: merchants, Underwriting: decides, Drawdowns: draws, Security: signs, Chain: s.chain,
 		Idempotency: kept{s.db.Idempotency()}, Sessions: s.db.Sessions(), Ledger: s.db.Ledger(), ReasonText: scoring.ReasonText,
-		Providers: func() []web.ProviderStatus {
-			return []web.ProviderStatus{{Name: "bureau", State: "closed", Requests: 3}}
+		Providers: func(context.Context) ([]web.ProviderStatus, error) {
+			return []web.ProviderStatus{{Name: "bureau", State: "closed", Requests: 3}}, nil
 		},
 		Ready:   []web.Check{{Name: "database", Check: s.db.Ping}, {Name: "temporal", Check: s.chain.Ping}},
 		Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), Registry: registry,

@@ -85,22 +85,44 @@ type Check struct {
 	Check func(ctx context.Context) error
 }
 
-// ProviderStatus is one outside system as an operator sees it. Counts run
-// since the start of the process.
+// ProviderStatus is one outside system as an operator sees it, over all
+// processes seen lately. Counts are sums since each process started.
 type ProviderStatus struct {
-	Name                string    `json:"name" example:"bureau"`
-	State               string    `json:"state" enum:"closed,half_open,open" doc:"The circuit breaker: closed is healthy."`
+	Name                string          `json:"name" example:"bureau"`
+	State               string          `json:"state" enum:"closed,half_open,open" doc:"The circuit breaker, the worst of all processes; closed is healthy."`
+	Requests            int64           `json:"requests"`
+	Successes           int64           `json:"successes"`
+	Failures            int64           `json:"failures"`
+	Rejected            int64           `json:"rejected" doc:"Never sent: breaker open or bulkhead full."`
+	ConsecutiveFailures int64           `json:"consecutive_failures" doc:"The most of any process."`
+	P50MS               float64         `json:"p50_ms" doc:"The slowest process's."`
+	P95MS               float64         `json:"p95_ms" doc:"The slowest process's."`
+	InFlight            int64           `json:"in_flight"`
+	LastError           string          `json:"last_error,omitempty" doc:"Code of the last error."`
+	LastErrorAt         time.Time       `json:"last_error_at,omitzero"`
+	LastChangeAt        time.Time       `json:"last_change_at,omitzero" doc:"When a breaker last changed its state."`
+	Processes           []ProcessStatus `json:"processes" nullable:"false" doc:"What each process sees; each has a breaker of its own."`
+}
+
+// ProcessStatus is a provider as one process sees it. Counts run since the
+// start of the process.
+type ProcessStatus struct {
+	Process             string    `json:"process" doc:"Names the process as long as it runs." example:"0192f0c4-7a10-7c3e-9d2b-5f6a7b8c9d0e"`
+	Kind                string    `json:"kind" enum:"web,worker,all" doc:"What the process does; all is both in one."`
+	Host                string    `json:"host"`
+	SeenAt              time.Time `json:"seen_at" doc:"When the process last said so."`
+	State               string    `json:"state" enum:"closed,half_open,open"`
 	Requests            int64     `json:"requests"`
 	Successes           int64     `json:"successes"`
 	Failures            int64     `json:"failures"`
-	Rejected            int64     `json:"rejected" doc:"Never sent: breaker open or bulkhead full."`
+	Rejected            int64     `json:"rejected"`
 	ConsecutiveFailures int64     `json:"consecutive_failures"`
 	P50MS               float64   `json:"p50_ms"`
 	P95MS               float64   `json:"p95_ms"`
 	InFlight            int64     `json:"in_flight"`
-	LastError           string    `json:"last_error,omitempty" doc:"Code of the last error."`
+	LastError           string    `json:"last_error,omitempty"`
 	LastErrorAt         time.Time `json:"last_error_at,omitzero"`
-	LastChangeAt        time.Time `json:"last_change_at,omitzero" doc:"When the breaker last changed its state."`
+	LastChangeAt        time.Time `json:"last_change_at,omitzero"`
 }
 
 // Rate is how often something may be done: PerMinute in the long run, Burst
@@ -129,8 +151,9 @@ type Deps struct {
 	Chain        Chain
 	Idempotency  IdempotencyStore
 	Sessions     scs.CtxStore
-	Providers    func() []ProviderStatus
-	Ledger       LedgerReader
+	// Providers gives the boards of all processes, merged by provider.
+	Providers func(ctx context.Context) ([]ProviderStatus, error)
+	Ledger    LedgerReader
 	// ReasonText gives the text of a reason's code in zh-CN or en.
 	ReasonText func(code, lang string, args map[string]int64) string
 	Ready      []Check

@@ -31,6 +31,9 @@ type Config struct {
 	Database string
 	// Listen is the web server's address; port 0 picks a free one.
 	Listen string
+	// Health is a worker's own address for /livez, /readyz and /metrics.
+	// Empty means none; a process with web serves them there.
+	Health string
 	// Temporal is the frontend's host:port; Namespace its namespace.
 	Temporal, Namespace string
 	// Keys and Providers are required.

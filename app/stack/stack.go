@@ -5,8 +5,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"log/slog"
-	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -48,6 +46,7 @@ type Stack struct {
 	Temporal     client.Client
 
 	config  Config
+	boards  *publisher
 	outside *outside
 	handler http.Handler
 	server  *http.Server
@@ -88,6 +87,7 @@ func (s *Stack) build(ctx context.Context) error {
 	if err := s.makeUseCases(ctx, pepper); err != nil {
 		return err
 	}
+	s.boards = s.newPublisher()
 	return s.refuseDemo(ctx)
 }
 
@@ -178,11 +178,17 @@ func (s *Stack) refuseDemo(ctx context.Context) error {
 func (s *Stack) Start(ctx context.Context) error {
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
+	if s.config.Health != "" && !s.config.Web {
+		if err := s.startHealth(running); err != nil {
+			return err
+		}
+	}
 	if s.config.Worker {
 		if err := s.startWorker(running); err != nil {
 			return err
 		}
 	}
+	s.running.Go(func() { s.boards.run(running) })
 	if s.config.Web {
 		return s.startWeb(running)
 	}
@@ -207,22 +213,7 @@ func (s *Stack) startWorker(ctx context.Context) error {
 }
 
 func (s *Stack) startWeb(ctx context.Context) error {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", s.config.Listen)
-	if err != nil {
-		return portTaken(s.config.Listen, "--listen or LOAN310_LISTEN", err)
-	}
-	s.address = "http://" + listener.Addr().String()
-	s.server = &http.Server{
-		Handler: s.Handler(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
-		BaseContext: func(net.Listener) context.Context { return ctx },
-		ErrorLog:    slog.NewLogLogger(s.config.Logger.Handler(), slog.LevelWarn),
-	}
-	s.running.Go(func() {
-		if err := s.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			s.failed <- fmt.Errorf("web server: %w", err)
-		}
-	})
-	return nil
+	return s.listen(ctx, s.config.Listen, "--listen or LOAN310_LISTEN", s.Handler())
 }
 
 // portTaken says which address is held and what to do.
@@ -245,7 +236,8 @@ func (s *Stack) metrics() (*prometheus.Registry, http.Handler) {
 	return registry, promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 }
 
-// URL gives the web server's address once it listens.
+// URL gives the address of the web server, or of a worker's health endpoints,
+// once it listens.
 func (s *Stack) URL() string { return s.address }
 
 // Failed tells when a part that must run has ended by itself.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"loan310/adapters/breaker"
 	"loan310/adapters/store"
 	"loan310/app/clock"
 	"loan310/app/ident"
@@ -21,10 +20,7 @@ func (s *Stack) webDeps() web.Deps {
 		Merchants: s.Merchants, Underwriting: s.Underwriting, Drawdowns: s.Drawdowns, Security: s.Security,
 		Chain: chain{s.Chain}, Idempotency: answers{s.DB.Idempotency()}, Sessions: s.DB.Sessions(),
 		Providers: s.providers, Ledger: s.DB.Ledger(), ReasonText: scoring.ReasonText,
-		Ready: []web.Check{
-			{Name: "database", Check: s.DB.Ping},
-			{Name: "temporal", Check: s.Chain.Ping},
-		},
+		Ready:   s.checks(),
 		Metrics: metrics, Registry: registry, Now: clock.System, NewID: ident.NewID, Logger: s.config.Logger, Version: s.config.Version,
 		Demo: !s.config.Production, SecureCookies: s.config.Production, TrustedProxies: s.config.TrustedProxies,
 	}
@@ -33,26 +29,6 @@ func (s *Stack) webDeps() web.Deps {
 		deps.Limits = web.Limits{CodesPerCaller: many, SessionsPerIP: many}
 	}
 	return deps
-}
-
-// providers shows the board to operators.
-func (s *Stack) providers() []web.ProviderStatus {
-	statuses := s.Board.Statuses()
-	out := make([]web.ProviderStatus, len(statuses))
-	for i, status := range statuses {
-		out[i] = providerStatus(status)
-	}
-	return out
-}
-
-func providerStatus(status breaker.Status) web.ProviderStatus {
-	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-	return web.ProviderStatus{
-		Name: status.Name, State: string(status.State), Requests: status.Requests, Successes: status.Successes,
-		Failures: status.Failures, Rejected: status.Rejected, ConsecutiveFailures: status.ConsecutiveFailures,
-		P50MS: ms(status.P50), P95MS: ms(status.P95), InFlight: status.InFlight,
-		LastError: string(status.LastError), LastErrorAt: status.LastErrorAt, LastChangeAt: status.LastStateChange,
-	}
 }
 
 // chain fits the workflows' client to the API.
