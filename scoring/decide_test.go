@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"strings"
 	"testing"
 	"time"
@@ -332,6 +333,39 @@ func TestAReportPulledAfterTheMomentIsNone(t *testing.T) {
 	late, none = established(), established()
 	late.registry.EstablishedAt, none.registry = asOf.Add(time.Hour), nil
 	require.Equal(t, none.decide(t), late.decide(t))
+}
+
+// counted counts how often a sequence is started.
+func counted[T any](rows iter.Seq2[*T, error], starts *int) iter.Seq2[*T, error] {
+	return func(yield func(*T, error) bool) {
+		*starts++
+		rows(yield)
+	}
+}
+
+// Each walk of stored evidence decrypts and decodes it anew.
+func TestEachSequenceIsWalkedOnce(t *testing.T) {
+	t.Parallel()
+	loaded := engine(t)
+	for _, source := range evidence.Sources {
+		for _, state := range policy.States() {
+			in := established().state(source, state).input()
+			var orders, waybills, transactions, bills int
+			in.Evidence.Orders, in.Evidence.Waybills = counted(in.Evidence.Orders, &orders), counted(in.Evidence.Waybills, &waybills)
+			in.Evidence.Transactions, in.Evidence.Bills = counted(in.Evidence.Transactions, &transactions), counted(in.Evidence.Bills, &bills)
+			_, err := loaded.Decide(in)
+			require.NoError(t, err)
+			for of, starts := range map[evidence.Source]int{
+				evidence.Marketplace: orders, evidence.Logistics: waybills, evidence.Bank: transactions, evidence.Utility: bills,
+			} {
+				want := 1
+				if of == source && state != evidence.Known && state != evidence.Stale {
+					want = 0
+				}
+				require.Equal(t, want, starts, "%s with %s %s", of, source, state)
+			}
+		}
+	}
 }
 
 func BenchmarkDecide(b *testing.B) {

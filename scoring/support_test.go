@@ -2,6 +2,7 @@ package scoring_test
 
 import (
 	"fmt"
+	"maps"
 	"testing"
 	"time"
 
@@ -82,8 +83,16 @@ func (m *merchant) state(source evidence.Source, state evidence.State) *merchant
 }
 
 func (m *merchant) input() scoring.Input {
+	meta := maps.Clone(m.meta)
+	for source, rows := range map[evidence.Source]int{
+		evidence.Marketplace: len(m.orders), evidence.Logistics: len(m.waybills), evidence.Bank: len(m.transactions), evidence.Utility: len(m.bills),
+	} {
+		entry := meta[source]
+		entry.Rows = int64(rows)
+		meta[source] = entry
+	}
 	return scoring.Input{Applicant: m.applicant, Final: m.final, Evidence: evidence.Bundle{
-		AsOf: asOf, Meta: m.meta, Orders: evidence.Slice(m.orders), Waybills: evidence.Slice(m.waybills),
+		AsOf: asOf, Meta: meta, Orders: evidence.Slice(m.orders), Waybills: evidence.Slice(m.waybills),
 		Transactions: evidence.Slice(m.transactions), Bills: evidence.Slice(m.bills), Bureau: m.bureau, Registry: m.registry,
 	}}
 }

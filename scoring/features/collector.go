@@ -13,6 +13,7 @@ const (
 	deliveryCap  = 1_000
 	balanceDays  = 180
 	yearDays     = 365
+	daySeconds   = 24 * 3600
 	meterDays    = 400
 	matureDays   = 15 // a waybill younger than this may still be on its way
 	shippingDays = 84
@@ -24,6 +25,8 @@ const (
 // concurrent use.
 type Collector struct {
 	asOf    time.Time
+	second  int64 // asOf, whole seconds and the rest
+	nano    int
 	orders  orderSums
 	parcels parcelSums
 	bank    bankSums
@@ -32,16 +35,20 @@ type Collector struct {
 
 // NewCollector starts a collection as of a moment.
 func NewCollector(asOf time.Time) *Collector {
-	return &Collector{asOf: asOf}
+	return &Collector{asOf: asOf, second: asOf.Unix(), nano: asOf.Nanosecond()}
 }
 
 // days gives the whole days from t to the moment; false when t was not said
 // or lies after it.
 func (c *Collector) days(t time.Time) (int64, bool) {
-	if t.IsZero() || t.After(c.asOf) {
+	seconds := c.second - t.Unix()
+	if t.Nanosecond() > c.nano {
+		seconds--
+	}
+	if seconds < 0 || t.IsZero() {
 		return 0, false
 	}
-	return int64(c.asOf.Sub(t) / (24 * time.Hour)), true
+	return seconds / daySeconds, true
 }
 
 // Rows says what was seen of a source, so that "read, but nothing before the

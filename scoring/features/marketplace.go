@@ -131,10 +131,11 @@ type parcelSums struct {
 // AddWaybill takes one parcel.
 func (c *Collector) AddWaybill(waybill *evidence.Waybill) {
 	made := waybill.CreatedAt
-	for _, stamp := range []time.Time{waybill.PickedUpAt, waybill.SignedAt} {
-		if made.IsZero() {
-			made = stamp
-		}
+	if made.IsZero() {
+		made = waybill.PickedUpAt
+	}
+	if made.IsZero() {
+		made = waybill.SignedAt
 	}
 	at, known := c.days(made)
 	if !known {
