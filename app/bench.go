@@ -14,11 +14,12 @@ import (
 
 type benchCommand struct {
 	Merchants int    `help:"Merchants whose first loans are timed; a quarter goes to the latencies." default:"160"`
+	BigOrders int    `help:"Orders of one big merchant, decided while the heap is watched; 0 = none." default:"100000"`
 	Draws     int    `help:"Draws that are timed." default:"800"`
 	Workflows int    `help:"Empty workflows of the floor." default:"800"`
 	Clients   int    `help:"Callers at once." default:"32"`
 	Seed      uint64 `help:"Seed of the population." default:"310"`
-	Postgres  string `help:"PostgreSQL DSN instead of SQLite." env:"LOAN310_DATABASE"`
+	Postgres  string `help:"PostgreSQL DSN instead of SQLite."`
 	Profile   string `help:"Write a CPU profile of this process." placeholder:"FILE"`
 }
 
@@ -29,7 +30,9 @@ func (c *benchCommand) Run(e *env) error {
 		return err
 	}
 	defer done()
-	book := dossier.Rebase(dossier.Generate(dossier.GenerateOptions{Merchants: c.Merchants, Seed: c.Seed}), clock.System())
+	book := dossier.Rebase(dossier.Generate(dossier.GenerateOptions{
+		Merchants: c.Merchants, Seed: c.Seed, BigMerchantOrders: c.BigOrders,
+	}), clock.System())
 	dev, err := startQuietly(e, dir, stack.DevOptions{Book: book, NoUI: true, Database: c.Postgres})
 	if err != nil {
 		return err
@@ -39,7 +42,7 @@ func (c *benchCommand) Run(e *env) error {
 		return errors.Join(err, dev.Stop())
 	}
 	result, err := bench.Run(e.ctx, dev, bench.Options{
-		Book: book, Workflows: c.Workflows, Draws: c.Draws, Clients: c.Clients, Progress: e.stderr, Now: clock.System,
+		Book: book, BigOrders: c.BigOrders, Workflows: c.Workflows, Draws: c.Draws, Clients: c.Clients, Progress: e.stderr, Now: clock.System,
 	})
 	profiled()
 	if stopped := dev.Stop(); err == nil {

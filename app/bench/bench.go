@@ -26,6 +26,7 @@ import (
 // Options say how much is measured.
 type Options struct {
 	Book      dossier.Book
+	BigOrders int // orders of the first merchant, when it has many; 0 = it has not
 	Workflows int // empty workflows of the floor
 	Draws     int
 	Clients   int // callers at once
@@ -38,6 +39,9 @@ type Rate struct {
 	Done   int
 	Took   time.Duration
 	Failed int
+	// CPU is what this process and the Temporal server used; beside it, a
+	// throughput on a busy machine says little.
+	CPU time.Duration
 }
 
 // PerSecond gives the throughput.
@@ -55,7 +59,15 @@ type Result struct {
 	Loans                   Rate // first loans, application to paid
 	Draws                   Rate // acceptance to paid
 	Latencies               []Latency
+	Big                     Big
 	Memory                  []Memory
+}
+
+// Big is the decision on a merchant with many orders.
+type Big struct {
+	Orders   int
+	Decision time.Duration // from submission
+	Heap     int64         // most heap in use above that before, in bytes; sandbox included
 }
 
 // Run measures on a running environment whose book nobody has used yet.
@@ -72,6 +84,12 @@ func Run(ctx context.Context, dev *stack.Dev, options Options) (Result, error) {
 	journeys, err := demo.Register(ctx, dev, options.Book, options.Clients)
 	if err != nil {
 		return Result{}, err
+	}
+	if b.options.BigOrders > 0 {
+		if result.Big, err = b.big(ctx, journeys[0]); err != nil {
+			return Result{}, err
+		}
+		journeys = journeys[1:]
 	}
 	if result.Latencies, err = b.latencies(ctx, journeys[:len(journeys)/4]); err != nil {
 		return Result{}, err
@@ -134,7 +152,7 @@ func (b *bench) rate(ctx context.Context, tasks int, task func(ctx context.Conte
 	var next, done, failed atomic.Int64
 	var first sync.Once
 	var cause error
-	started := b.options.Now()
+	started, used := b.options.Now(), b.cpu()
 	var group sync.WaitGroup
 	for range b.options.Clients {
 		group.Go(func() {
@@ -149,7 +167,7 @@ func (b *bench) rate(ctx context.Context, tasks int, task func(ctx context.Conte
 		})
 	}
 	group.Wait()
-	rate := Rate{Done: int(done.Load()), Took: b.options.Now().Sub(started), Failed: int(failed.Load())}
+	rate := Rate{Done: int(done.Load()), Took: b.options.Now().Sub(started), Failed: int(failed.Load()), CPU: b.cpu() - used}
 	if rate.Done == 0 {
 		return rate, errors.Join(errors.New("nothing succeeded"), cause, ctx.Err())
 	}

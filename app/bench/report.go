@@ -1,13 +1,20 @@
 package bench
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"math"
 	"os"
+	"runtime"
+	"runtime/metrics"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
+
+	"loan310/app/demo"
 )
 
 // Memory is what two processes hold, in bytes.
@@ -37,6 +44,62 @@ func resident(pid int) int64 {
 	return 0
 }
 
+// cpu gives the processor time that this process and the Temporal server have
+// used.
+func (b *bench) cpu() time.Duration { return used(os.Getpid()) + used(b.dev.Temporal.PID()) }
+
+// used gives a process's processor time (utime and stime of /proc/PID/stat,
+// in hundredths of a second), 0 where there is no /proc.
+func used(pid int) time.Duration {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(text), ") ") // the name may hold spaces
+	fields := strings.Fields(rest)
+	if len(fields) < 13 {
+		return 0
+	}
+	user, _ := strconv.ParseInt(fields[11], 10, 64)
+	system, _ := strconv.ParseInt(fields[12], 10, 64)
+	return time.Duration(user+system) * 10 * time.Millisecond
+}
+
+// big decides on the merchant with many orders while the heap is watched.
+func (b *bench) big(ctx context.Context, j *demo.Journey) (Big, error) {
+	b.say("decision on a merchant with %d orders", b.options.BigOrders)
+	runtime.GC()
+	before, most := heap(), int64(0)
+	stop := make(chan struct{})
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		ticker := time.NewTicker(20 * time.Millisecond)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-stop:
+				return
+			case <-ticker.C:
+				most = max(most, heap())
+			}
+		}
+	})
+	application, err := b.decide(ctx, j)
+	close(stop)
+	watching.Wait()
+	if err != nil {
+		return Big{}, err
+	}
+	return Big{Orders: b.options.BigOrders, Decision: application.DecidedAt.Sub(application.SubmittedAt), Heap: max(most-before, 0)}, nil
+}
+
+// heap gives the bytes of objects on the heap, garbage included.
+func heap() int64 {
+	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(sample)
+	return int64(min(sample[0].Value.Uint64(), math.MaxInt64))
+}
+
 func median(values []time.Duration) time.Duration {
 	if len(values) == 0 {
 		return 0
@@ -48,9 +111,10 @@ func median(values []time.Duration) time.Duration {
 // Print writes the figures with their ratios to the floor.
 func (r Result) Print(w io.Writer) {
 	floor := (r.FloorBefore.PerSecond() + r.FloorAfter.PerSecond()) / 2
-	fmt.Fprintf(w, "\n%-44s %9s %9s %7s %s\n", "what", "per s", "/ floor", "aim", "done (failed)")
+	fmt.Fprintf(w, "\n%-44s %9s %9s %7s %9s %s\n", "what", "per s", "/ floor", "aim", "CPU ms", "done (failed)")
 	row := func(what string, rate Rate, aim string) {
-		fmt.Fprintf(w, "%-44s %9.1f %9.2f %7s %d (%d)\n", what, rate.PerSecond(), rate.PerSecond()/floor, aim, rate.Done, rate.Failed)
+		fmt.Fprintf(w, "%-44s %9.1f %9.2f %7s %9.1f %d (%d)\n", what, rate.PerSecond(), rate.PerSecond()/floor, aim,
+			ms(rate.CPU)/float64(rate.Done), rate.Done, rate.Failed)
 	}
 	row("empty workflow, before (floor)", r.FloorBefore, "")
 	row("empty workflow, after (floor)", r.FloorAfter, "")
@@ -60,6 +124,10 @@ func (r Result) Print(w io.Writer) {
 	for _, latency := range r.Latencies {
 		fmt.Fprintf(w, "%-44s %9.1f %9.1f %7s\n", fmt.Sprintf("slowest provider takes %s more", latency.Provider),
 			ms(latency.Decision), ms(latency.Decision-latency.Provider), "50")
+	}
+	if r.Big.Orders > 0 {
+		fmt.Fprintf(w, "%-44s %9.1f\n", fmt.Sprintf("merchant with %d orders", r.Big.Orders), ms(r.Big.Decision))
+		fmt.Fprintf(w, "%-44s %9d\n", "  heap above that before, MB", r.Big.Heap>>20)
 	}
 	fmt.Fprintf(w, "\n%-44s %9s %9s\n", "resident memory", "ours MB", "Temporal")
 	for _, memory := range r.Memory {
