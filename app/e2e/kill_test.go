@@ -55,6 +55,7 @@ func TestWorkerKilledAtEveryStepOfADrawdown(t *testing.T) {
 	}
 	t.Run("stored, its workflow never started", func(t *testing.T) { w.neverStarted(t, lines[len(cases)]) }) //nolint:paralleltest // as above
 	t.Run("while gathering evidence", w.killedWhileGathering)                                                //nolint:paralleltest // as above
+	t.Run("while a registration step is checked", w.killedWhileRegistering)                                  //nolint:paralleltest // as above
 	w.requireSound(t)
 }
 
@@ -130,6 +131,34 @@ func (w *world) killedWhileGathering(t *testing.T) {
 		require.LessOrEqual(t, answered.DecidedAt.Sub(answered.SubmittedAt), underwriting.Within)
 		w.requireWorkflowEnded(t, "underwriting/"+id)
 	}
+	second.stop(t)
+}
+
+// killedWhileRegistering kills the worker while it asks about a licence: the
+// merchant waits a little longer and need not hand it in again.
+func (w *world) killedWhileRegistering(t *testing.T) {
+	first := w.worker(t)
+	m := w.cast.next(t, dossier.ArchetypeEstablished)
+	id := w.prove(t, m)
+	require.NoError(t, w.Sandbox.SetFaults(sandbox.Registry, sandbox.Faults{LatencyMS: 2_000}))
+	defer w.Sandbox.ClearFaults(sandbox.Registry)
+	asked, ctx := w.Sandbox.Requests(sandbox.Registry), within(t, patience)
+	licence := steps(m)[0]
+	handed := make(chan error, 1)
+	go func() {
+		_, err := w.client.PutStep(ctx, id, licence.path, "licence", licence.body)
+		handed <- err
+	}()
+	for w.Sandbox.Requests(sandbox.Registry) == asked {
+		require.NoError(t, ctx.Err(), "the registry was never asked")
+		time.Sleep(10 * time.Millisecond)
+	}
+	first.kill()
+	second := w.worker(t)
+	require.NoError(t, <-handed)
+	registered, err := w.client.Merchant(ctx, id)
+	require.NoError(t, err)
+	require.Equal(t, "legal_representative", registered.NextStep)
 	second.stop(t)
 }
 
