@@ -215,7 +215,7 @@ func TestSweepRemovesWhatACrashLeft(t *testing.T) {
 		require.NoError(t, err)
 		require.Zero(t, swept, "young sinks are left alone")
 
-		s.config.Clock = clock.Fixed(now().Add(2 * time.Hour))
+		s.config.Clock = clock.Fixed(now().Add(24 * time.Hour))
 		swept, err = s.open(t).Sweep(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, store.Swept{Evidence: 1}, swept)

@@ -9,20 +9,22 @@ import (
 
 // How long what has served its purpose is kept.
 const (
-	keepAnswers    = 48 * time.Hour // idempotency keys; longer than any client retries
-	keepChallenges = 24 * time.Hour // after expiry; longer than the window they are counted in
-	keepSinks      = time.Hour      // evidence never committed; far longer than a decision takes
-	sweepPage      = 500            // rows per transaction, so that no writer waits long
+	keepAnswers    = 7 * 24 * time.Hour // idempotency keys; longer than any client retries
+	keepChallenges = 24 * time.Hour     // after expiry; longer than the window they are counted in
+	keepSinks      = 24 * time.Hour     // evidence never committed; far longer than a decision takes
+	keepBoards     = time.Hour          // of processes that were killed; far longer than a board counts
+	sweepPage      = 500                // rows per transaction, so that no writer waits long
 )
 
 // Swept counts what a sweep removed.
 type Swept struct {
-	Sessions, Answers, Challenges, Evidence int64
+	Sessions, Answers, Challenges, Evidence, Boards int64
 }
 
-// Sweep removes expired sessions, old answers and challenges, and evidence a
-// crash left behind. It runs in short transactions and may run in several
-// processes at once.
+// Sweep removes expired sessions, challenges a day after they expired, answers
+// after 7 days, evidence that was begun a day ago and never committed (at most
+// 500 of them), and boards of processes that died. It runs in short
+// transactions and may run in several processes at once.
 func (db *DB) Sweep(ctx context.Context) (Swept, error) {
 	now := db.clock()
 	var swept Swept
@@ -35,6 +37,7 @@ func (db *DB) Sweep(ctx context.Context) (Swept, error) {
 		{&swept.Challenges, "DELETE FROM challenges WHERE id IN (SELECT id FROM challenges WHERE expires_at <= ? LIMIT ?)", now.Add(-keepChallenges)},
 		{&swept.Answers, `DELETE FROM idempotency_keys WHERE (scope, key) IN
 			(SELECT scope, key FROM idempotency_keys WHERE created_at <= ? LIMIT ?)`, now.Add(-keepAnswers)},
+		{&swept.Boards, "DELETE FROM provider_boards WHERE process IN (SELECT process FROM provider_boards WHERE seen_at <= ? LIMIT ?)", now.Add(-keepBoards)},
 	} {
 		for gone := int64(sweepPage); gone == sweepPage; {
 			err := db.in(ctx, func(ctx context.Context, tx *gorm.DB) (err error) {

@@ -102,16 +102,29 @@ func TestSessionsLiveUntilExpiry(t *testing.T) {
 	})
 }
 
-func TestSweepForgetsOldAnswersAndChallenges(t *testing.T) {
+func TestSweepForgetsWhatHasServedItsPurpose(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(s *suite) {
 		t := s.t
 		_, err := s.Idempotency().Begin(t.Context(), "s", "k", "hash", now())
 		require.NoError(t, err)
-		require.NoError(t, s.Security().SaveChallenge(t.Context(), newChallenge(newPhone())))
-		s.config.Clock = clock.Fixed(now().Add(49 * time.Hour))
-		swept, err := s.open(t).Sweep(t.Context())
-		require.NoError(t, err)
-		require.Equal(t, store.Swept{Answers: 1, Challenges: 1}, swept)
+		require.NoError(t, s.Security().SaveChallenge(t.Context(), newChallenge(newPhone()))) // expires after 5 minutes
+		require.NoError(t, s.Boards().Put(t.Context(), store.Board{Process: "p", Kind: "worker", SeenAt: now()}))
+		for _, c := range []struct {
+			after time.Duration
+			swept store.Swept
+		}{
+			{time.Hour - time.Second, store.Swept{}},
+			{time.Hour, store.Swept{Boards: 1}},
+			{24*time.Hour + 4*time.Minute, store.Swept{}},
+			{24*time.Hour + 5*time.Minute, store.Swept{Challenges: 1}},
+			{7*24*time.Hour - time.Second, store.Swept{}},
+			{7 * 24 * time.Hour, store.Swept{Answers: 1}},
+		} {
+			s.config.Clock = clock.Fixed(now().Add(c.after))
+			swept, err := s.open(t).Sweep(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, c.swept, swept, "after %s", c.after)
+		}
 	})
 }

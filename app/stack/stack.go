@@ -209,6 +209,8 @@ func (s *Stack) startWorker(ctx context.Context) error {
 		Client: s.Chain, Underwriting: s.Underwriting, Drawdowns: s.Drawdowns, Now: clock.System, Logger: s.config.Logger, Every: s.config.SweepEvery,
 	}
 	s.running.Go(func() { sweeper.Run(ctx) })
+	janitor := Janitor{Sweep: s.DB.Sweep, Logger: s.config.Logger}
+	s.running.Go(func() { janitor.Run(ctx) })
 	return nil
 }
 
