@@ -26,24 +26,24 @@ func TestApplicationApproved(t *testing.T) {
 	require.Equal(t, path+"/contract", got.get(t, "contract_path"))
 	require.NotContains(t, got.text, "verified_revenue", "features are for staff")
 
-	t.Run("reasons speak the language asked for", func(t *testing.T) {
+	t.Run("reasons speak the language asked for", func(t *testing.T) { //nolint:paralleltest // a step of the story
 		english := got.get(t, "decision.reasons.0.text")
 		chinese := c.call(http.MethodGet, path, nil).get(t, "decision.reasons.0.text")
 		require.NotEmpty(t, english)
 		require.NotEqual(t, english, chinese)
 	})
-	t.Run("the contract in both languages has one hash", func(t *testing.T) {
+	t.Run("the contract in both languages has one hash", func(t *testing.T) { //nolint:paralleltest // a step of the story
 		english, chinese := c.call(http.MethodGet, path+"/contract?language=en", nil), c.call(http.MethodGet, path+"/contract", nil)
 		require.Equal(t, english.get(t, "contract_hash"), chinese.get(t, "contract_hash"))
 		require.Contains(t, chinese.get(t, "text"), "循环授信合同")
 		require.Contains(t, english.get(t, "text"), "Revolving credit agreement")
 	})
-	t.Run("another contract's hash is refused", func(t *testing.T) {
+	t.Run("another contract's hash is refused", func(t *testing.T) { //nolint:paralleltest // a step of the story
 		refused := c.call(http.MethodPost, path+"/acceptance", object{"contract_hash": strings.Repeat("a", 64)})
 		requireProblem(t, refused, 422, underwriting.CodeContract)
 		require.Equal(t, "contract_hash", refused.get(t, "field"))
 	})
-	t.Run("accepting twice gives one line", func(t *testing.T) {
+	t.Run("accepting twice gives one line", func(t *testing.T) { //nolint:paralleltest // a step of the story
 		body := object{"contract_hash": got.get(t, "decision.contract_hash")}
 		first, second := c.call(http.MethodPost, path+"/acceptance", body), c.call(http.MethodPost, path+"/acceptance", body)
 		require.Equal(t, http.StatusCreated, first.status, first.text)
@@ -53,7 +53,7 @@ func TestApplicationApproved(t *testing.T) {
 		require.InDelta(t, 15_000_000, first.get(t, "available_fen"), 0)
 		require.Equal(t, "accepted", c.call(http.MethodGet, path, nil).get(t, "state"))
 	})
-	t.Run("staff see all that decided", func(t *testing.T) {
+	t.Run("staff see all that decided", func(t *testing.T) { //nolint:paralleltest // a step of the story
 		decision := "/api/decisions/" + got.get(t, "decision_id").(string)
 		analyst := s.staff(security.RoleAnalyst)
 		inside := analyst.call(http.MethodGet, decision, nil)
@@ -140,7 +140,7 @@ func TestLinesAndDraws(t *testing.T) {
 	c := s.register("")
 	line := "/api/lines/" + c.openLine()
 
-	t.Run("a quote shows the annualised rate and a schedule that sums up", func(t *testing.T) {
+	t.Run("a quote shows the annualised rate and a schedule that sums up", func(t *testing.T) { //nolint:paralleltest // a step of the story
 		got := c.call(http.MethodGet, line+"/quote?amount_fen=10000000&tenor_months=12&repayment=equal_instalments", nil)
 		require.Equal(t, http.StatusOK, got.status, got.text)
 		// docs: 100,000.00 at 12 % in 12 equal instalments: 8,884.88 a month, 6,618.53 of interest.
@@ -150,7 +150,7 @@ func TestLinesAndDraws(t *testing.T) {
 		require.InDelta(t, 888_488, got.get(t, "schedule.0.total_fen"), 0)
 		require.InDelta(t, 0, got.get(t, "schedule.11.remaining_fen"), 0)
 	})
-	t.Run("a quote the line does not offer", func(t *testing.T) {
+	t.Run("a quote the line does not offer", func(t *testing.T) { //nolint:paralleltest // a step of the story
 		for query, code := range map[string]fault.Code{
 			"amount_fen=100&tenor_months=12&repayment=any_time":       drawdown.CodeAmount,
 			"amount_fen=900000000&tenor_months=12&repayment=any_time": drawdown.CodeAmount,
@@ -162,7 +162,7 @@ func TestLinesAndDraws(t *testing.T) {
 			requireProblem(t, c.call(http.MethodGet, line+"/quote?"+query, nil), 422, code)
 		}
 	})
-	t.Run("a draw is paid and uses the line", func(t *testing.T) {
+	t.Run("a draw is paid and uses the line", func(t *testing.T) { //nolint:paralleltest // a step of the story
 		sent := c.call(http.MethodPost, line+"/drawdowns", object{"amount_fen": 1_000_000, "tenor_months": 6, "repayment": "any_time"})
 		require.Equal(t, http.StatusAccepted, sent.status, sent.text)
 		got := c.call(http.MethodGet, sent.header.Get("Location"), nil)
@@ -177,18 +177,18 @@ func TestLinesAndDraws(t *testing.T) {
 		requireProblem(t, c.call(http.MethodGet, "/api/ops/ledger/trial-balance", nil), http.StatusForbidden, web.CodeNotAllowed)
 		requireProblem(t, s.staff(security.RoleAnalyst).call(http.MethodGet, "/api/ops/providers", nil), http.StatusForbidden, web.CodeNotAllowed)
 	})
-	t.Run("the chain is down: the draw is on record all the same", func(t *testing.T) {
+	t.Run("the chain is down: the draw is on record all the same", func(t *testing.T) { //nolint:paralleltest // a step of the story
 		s.chain.down.Store(true)
 		defer s.chain.down.Store(false)
 		sent := c.call(http.MethodPost, line+"/drawdowns", object{"amount_fen": 1_000_000, "tenor_months": 6, "repayment": "any_time"})
 		require.Equal(t, http.StatusAccepted, sent.status, sent.text)
 		require.Equal(t, "requested", c.call(http.MethodGet, sent.header.Get("Location"), nil).get(t, "state"))
 	})
-	t.Run("a draw the line does not offer", func(t *testing.T) {
+	t.Run("a draw the line does not offer", func(t *testing.T) { //nolint:paralleltest // a step of the story
 		requireProblem(t, c.call(http.MethodPost, line+"/drawdowns", object{"amount_fen": 1_000_000, "tenor_months": 7, "repayment": "any_time"}), 422, drawdown.CodeTenor)
 		requireProblem(t, c.call(http.MethodPost, line+"/drawdowns", object{"amount_fen": 900_000_000, "tenor_months": 6, "repayment": "any_time"}), 422, drawdown.CodeAmount)
 	})
-	t.Run("more than is left fails, which is an answer", func(t *testing.T) {
+	t.Run("more than is left fails, which is an answer", func(t *testing.T) { //nolint:paralleltest // a step of the story
 		sent := c.call(http.MethodPost, line+"/drawdowns", object{"amount_fen": 15_000_000, "tenor_months": 6, "repayment": "any_time"})
 		require.Equal(t, http.StatusAccepted, sent.status, sent.text)
 		got := c.call(http.MethodGet, sent.header.Get("Location"), nil)

@@ -209,7 +209,9 @@ func (s *server) deleteSession(ctx context.Context, _ Principal, _ *struct{}) (*
 
 // cookie writes the session cookie; a zero expiry takes it away.
 func (s *server) cookie(token string, expiry time.Time) string {
-	cookie := http.Cookie{Name: cookieName, Value: token, Path: "/", HttpOnly: true, Secure: s.SecureCookies, SameSite: http.SameSiteLaxMode, MaxAge: -1}
+	cookie := http.Cookie{ //nolint:gosec // G124: not Secure only where the operator says so, for a service on localhost
+		Name: cookieName, Value: token, Path: "/", HttpOnly: true, Secure: s.SecureCookies, SameSite: http.SameSiteLaxMode, MaxAge: -1,
+	}
 	if !expiry.IsZero() {
 		cookie.MaxAge = max(int(expiry.Sub(s.Now()).Seconds()), 1)
 	}

@@ -27,7 +27,12 @@ func TestSignIn(t *testing.T) {
 		require.Equal(t, "licence", made.get(t, "next_step"))
 		second := nobody.call(http.MethodPost, "/api/auth/codes", object{"phone": phone})
 		require.Equal(t, first.status, second.status)
-		require.Len(t, second.text, len(first.text))
+		for _, sent := range []reply{first, second} {
+			var fields object
+			sent.into(t, &fields)
+			require.Len(t, fields, 2)
+			require.Contains(t, fields, "expires_at")
+		}
 		again := nobody.call(http.MethodPost, "/api/auth/sessions", object{"challenge_id": second.get(t, "challenge_id"), "code": s.phones.code("+86" + phone)})
 		require.Equal(t, false, again.get(t, "new"))
 		require.Equal(t, made.get(t, "merchant_id"), again.get(t, "merchant_id"))

@@ -20,6 +20,7 @@ func BenchmarkGet(b *testing.B) {
 	bare := gin.New()
 	bare.GET("/api/lines/:id", func(c *gin.Context) { c.Data(http.StatusOK, "application/json", text) })
 	run := func(b *testing.B, handler http.Handler, path, cookie string) float64 {
+		b.Helper()
 		b.ReportAllocs()
 		for b.Loop() {
 			request := httptest.NewRequestWithContext(b.Context(), http.MethodGet, path, nil)

@@ -33,7 +33,7 @@ func (s *server) idempotent(c *gin.Context) {
 	}
 	ctx := c.Request.Context()
 	known := requestOf(ctx)
-	known.scope = known.who.scope() + " " + c.Request.Method + " " + c.Request.URL.EscapedPath()
+	known.scope = scopeOf(c, known)
 	known.key = key
 	kept, err := s.Idempotency.Begin(ctx, known.scope, key, hashBody(c.Request), s.Now())
 	switch {
@@ -49,6 +49,16 @@ func (s *server) idempotent(c *gin.Context) {
 	default:
 		s.answerOnce(c, known)
 	}
+}
+
+// scopeOf names who does what to which record, so that a key means something
+// only there.
+func scopeOf(c *gin.Context, known *request) string {
+	parts := []string{known.who.scope(), c.Request.Method, known.route}
+	for _, param := range c.Params {
+		parts = append(parts, param.Value)
+	}
+	return strings.Join(parts, " ")
 }
 
 // keyRefusal says what to do about a key that cannot be used.

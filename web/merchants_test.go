@@ -3,6 +3,7 @@ package web_test
 import (
 	"context"
 	"net/http"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -62,7 +63,7 @@ func TestRegistrationRefusals(t *testing.T) {
 		{"a source there is none of", "/consents", object{"version": merchant.ConsentVersion, "language": "en", "sources": []string{"diary"}}, 422, web.CodeUnreadable, ""},
 		{"consents without the bureau", "/consents", object{"version": merchant.ConsentVersion, "language": "en", "sources": []string{"registry"}}, 422, fault.CodeInvalid, "sources"},
 	}
-	for _, test := range tests {
+	for _, test := range tests { //nolint:paralleltest // steps of the story
 		t.Run(test.name, func(t *testing.T) {
 			got := c.call(http.MethodPut, base+test.path, test.body)
 			requireProblem(t, got, test.status, test.code)
@@ -71,12 +72,12 @@ func TestRegistrationRefusals(t *testing.T) {
 			}
 		})
 	}
-	t.Run("a rejected step shows", func(t *testing.T) {
+	t.Run("a rejected step shows", func(t *testing.T) { //nolint:paralleltest // a step of the story
 		got := c.call(http.MethodGet, base, nil)
 		require.Equal(t, "rejected", got.get(t, "steps.1.state"))
 		require.Equal(t, "licence", got.get(t, "next_step"))
 	})
-	t.Run("the chain is down: 503 and the key is free again", func(t *testing.T) {
+	t.Run("the chain is down: 503 and the key is free again", func(t *testing.T) { //nolint:paralleltest // a step of the story
 		s.chain.down.Store(true)
 		key := set("Idempotency-Key", "retried")
 		body := object{"licence_number": s.licence()}
@@ -160,14 +161,14 @@ func TestWhoMaySee(t *testing.T) {
 			requireProblem(t, s.nobody().call(http.MethodGet, test.path, nil), http.StatusUnauthorized, web.CodeSignIn)
 			for role, member := range staff {
 				want := http.StatusForbidden
-				if contains(test.roles, role) {
+				if slices.Contains(test.roles, role) {
 					want = http.StatusOK
 				}
 				require.Equal(t, want, member.call(http.MethodGet, test.path, nil).status, "%s %s", role, test.path)
 			}
 		}
 	}
-	t.Run("writes on others' records", func(t *testing.T) {
+	t.Run("writes on others' records", func(t *testing.T) { //nolint:paralleltest // a step of the story
 		for _, path := range []string{"/licence", "/legal-representative", "/payout-account"} {
 			body := map[string]object{
 				"/licence": {"licence_number": s.licence()}, "/legal-representative": {"name": s.secret(plainName), "identity_number": s.secret(plainIdentity)},
@@ -183,27 +184,18 @@ func TestWhoMaySee(t *testing.T) {
 		line := owner.call(http.MethodGet, "/api/merchants/"+owner.merchantID+"/lines", nil).get(t, "items.0.id").(string)
 		requireProblem(t, stranger.call(http.MethodPost, "/api/lines/"+line+"/drawdowns", object{"amount_fen": 1_000_000, "tenor_months": 6, "repayment": "any_time"}), http.StatusNotFound, fault.CodeNotFound)
 	})
-	t.Run("what is nobody's", func(t *testing.T) {
+	t.Run("what is nobody's", func(t *testing.T) { //nolint:paralleltest // a step of the story
 		for _, path := range []string{"/api/merchants/x", "/api/applications/x", "/api/decisions/x", "/api/lines/x", "/api/drawdowns/x", "/api/applications/x/events"} {
 			requireProblem(t, staff[security.RoleAdmin].call(http.MethodGet, path, nil), http.StatusNotFound, fault.CodeNotFound)
 		}
 	})
-	t.Run("lists", func(t *testing.T) {
+	t.Run("lists", func(t *testing.T) { //nolint:paralleltest // a step of the story
 		require.Len(t, owner.call(http.MethodGet, "/api/applications", nil).get(t, "items"), 1)
 		require.Empty(t, stranger.call(http.MethodGet, "/api/applications?merchant_id="+owner.merchantID, nil).get(t, "items"))
 		require.Len(t, staff[security.RoleAnalyst].call(http.MethodGet, "/api/applications", nil).get(t, "items"), 2)
 		requireProblem(t, platform.call(http.MethodGet, "/api/applications", nil), 422, web.CodeFilterNeeded)
 		requireProblem(t, platform.call(http.MethodGet, "/api/applications?merchant_id="+owner.merchantID, nil), http.StatusNotFound, fault.CodeNotFound)
 	})
-}
-
-func contains(roles []security.Role, role security.Role) bool {
-	for _, one := range roles {
-		if one == role {
-			return true
-		}
-	}
-	return false
 }
 
 func TestEveryOperationIsInTheTable(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -144,9 +145,7 @@ func (s *server) problem(ctx context.Context, err error) *Problem {
 // refuse ends a request from a middleware.
 func (s *server) refuse(c *gin.Context, err error) {
 	problem := s.problem(c.Request.Context(), err)
-	for name, values := range problem.GetHeaders() {
-		c.Writer.Header()[name] = values
-	}
+	maps.Copy(c.Writer.Header(), problem.GetHeaders())
 	text, err := json.Marshal(problem)
 	if err != nil { // a struct of strings and numbers
 		text = nil

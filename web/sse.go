@@ -40,6 +40,7 @@ func streamOperation(schemas huma.Registry) huma.Operation {
 		Description: "Server-sent events. Each step is `event: progress` with the step as JSON in `data` and its seq as `id`. " +
 			"A comment comes every 10 s. After the answer (approved or declined) or the acceptance comes `event: end` with the state, and the stream ends; " +
 			"coming back after that answers 204, which tells EventSource to stop. Resume with Last-Event-ID.",
+		Errors: []int{http.StatusTooManyRequests},
 		Responses: map[string]*huma.Response{
 			"200": {Description: "Steps as they happen.", Content: map[string]*huma.MediaType{"text/event-stream": {Schema: event}}},
 			"204": {Description: "Nothing more will happen."},
@@ -52,6 +53,20 @@ func (s *server) streamApplication(ctx context.Context, who Principal, in *strea
 	if err != nil {
 		return nil, err
 	}
+	leave, err := s.streams.enter(who)
+	if err != nil {
+		return nil, err
+	}
+	response, err := s.openStream(ctx, application, in, leave)
+	if err != nil {
+		leave()
+	}
+	return response, err
+}
+
+// openStream makes the answer that follows an application; leave is called
+// when it ends.
+func (s *server) openStream(ctx context.Context, application underwriting.Application, in *streamRequest, leave func()) (*huma.StreamResponse, error) {
 	after, _ := strconv.ParseInt(in.LastEventID, 10, 64) // its form is checked; a number too large is the end of all events
 	signal, stop := s.Underwriting.Watch(in.ID)
 	events, err := s.Underwriting.Events(ctx, in.ID, after)
@@ -61,9 +76,11 @@ func (s *server) streamApplication(ctx context.Context, who Principal, in *strea
 	}
 	if after > 0 && len(events) == 0 && answered(application.State) {
 		stop()
+		leave()
 		return &huma.StreamResponse{Body: func(hc huma.Context) { hc.SetStatus(http.StatusNoContent) }}, nil
 	}
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
+		defer leave()
 		defer stop()
 		c := humagin.Unwrap(hc)
 		stream := &stream{server: s, id: in.ID, after: after, writer: c.Writer, control: http.NewResponseController(underneath(c.Writer))}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"loan310/app/underwriting"
+	"loan310/web"
 )
 
 // happening is one thing a stream said.
@@ -20,7 +22,7 @@ type happening struct {
 }
 
 // follow opens a stream; the channel closes when it ends.
-func (c client) follow(ctx context.Context, applicationID string, options ...func(*http.Request)) (*http.Response, <-chan happening) {
+func (c client) follow(ctx context.Context, applicationID string, options ...func(*http.Request)) (http.Header, <-chan happening) {
 	c.t.Helper()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.server.URL+"/api/applications/"+applicationID+"/events", nil)
 	require.NoError(c.t, err)
@@ -28,7 +30,7 @@ func (c client) follow(ctx context.Context, applicationID string, options ...fun
 	for _, option := range options {
 		option(request)
 	}
-	response, err := c.server.Client().Do(request)
+	response, err := c.server.Client().Do(request) //nolint:bodyclose // closed where it is read to its end, below
 	require.NoError(c.t, err)
 	out := make(chan happening, 1000)
 	go func() {
@@ -56,7 +58,7 @@ func (c client) follow(ctx context.Context, applicationID string, options ...fun
 			}
 		}
 	}()
-	return response, out
+	return response.Header, out
 }
 
 // all waits for the stream to end.
@@ -103,9 +105,9 @@ func TestStream(t *testing.T) {
 	t.Run("an answered application tells all and ends", func(t *testing.T) {
 		t.Parallel()
 		c := s.register("")
-		response, stream := c.follow(t.Context(), c.apply(wantsApproval))
-		require.Equal(t, "text/event-stream; charset=utf-8", response.Header.Get("Content-Type"))
-		require.Equal(t, "no", response.Header.Get("X-Accel-Buffering"))
+		header, stream := c.follow(t.Context(), c.apply(wantsApproval))
+		require.Equal(t, "text/event-stream; charset=utf-8", header.Get("Content-Type"))
+		require.Equal(t, "no", header.Get("X-Accel-Buffering"))
 		got := all(t, stream)
 		require.Equal(t, "submitted", kindOf(t, got[0]))
 		require.Equal(t, "1", got[0].id)
@@ -133,6 +135,25 @@ func TestStream(t *testing.T) {
 		require.Empty(t, got.text)
 		require.Equal(t, http.StatusUnprocessableEntity, c.call(http.MethodGet, "/api/applications/"+id+"/events", nil, set("Last-Event-ID", "x")).status)
 	})
+	t.Run("a merchant may hold eight open, and close one for another", func(t *testing.T) {
+		t.Parallel()
+		idle := newSite(t, nil)
+		idle.chain.idle.Store(true)
+		c := idle.register("")
+		id := c.apply(wantsApproval)
+		ctx, leave := context.WithCancel(t.Context())
+		defer leave()
+		for range 8 {
+			_, stream := c.follow(ctx, id)
+			require.Equal(t, "submitted", kindOf(t, next(t, stream)))
+		}
+		requireProblem(t, c.call(http.MethodGet, "/api/applications/"+id+"/events", nil), http.StatusTooManyRequests, web.CodeTooOften)
+		leave()
+		require.NoError(t, idle.chain.decide(t.Context(), id, 1, false))
+		require.Eventually(t, func() bool {
+			return c.call(http.MethodGet, "/api/applications/"+id+"/events", nil).status == http.StatusOK
+		}, 10*time.Second, 20*time.Millisecond)
+	})
 	t.Run("a deferral does not end it, the decision after does", func(t *testing.T) {
 		t.Parallel()
 		c := s.register("")
@@ -144,7 +165,7 @@ func TestStream(t *testing.T) {
 		require.NoError(t, s.chain.decide(t.Context(), id, 2, true))
 		got := all(t, stream)
 		require.Equal(t, "decided", kindOf(t, got[len(got)-2]))
-		require.Equal(t, `{"state":"approved"}`, got[len(got)-1].data)
+		require.JSONEq(t, `{"state":"approved"}`, got[len(got)-1].data)
 	})
 	t.Run("events come as they happen", func(t *testing.T) {
 		t.Parallel()
@@ -200,8 +221,11 @@ func TestStreamWithinServerTimeouts(t *testing.T) {
 	s.chain.idle.Store(true)
 	c := s.register("")
 	id := c.apply(wantsApproval)
-	s.server.Config.WriteTimeout = 300 * time.Millisecond // for connections opened from now on
-	s.server.Client().CloseIdleConnections()
+	hasty := httptest.NewUnstartedServer(s.server.Config.Handler)
+	hasty.Config.WriteTimeout = 300 * time.Millisecond
+	hasty.Start()
+	t.Cleanup(hasty.Close)
+	s.server = hasty
 	_, stream := c.follow(t.Context(), id)
 	require.Equal(t, "submitted", kindOf(t, next(t, stream)))
 	time.Sleep(time.Second)

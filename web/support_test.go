@@ -89,9 +89,9 @@ func (l *locked) String() string {
 }
 
 // newSite starts a site; change may be nil.
-func newSite(t testing.TB, change func(*web.Deps)) *site {
-	t.Helper()
-	s := &site{t: t, logs: &locked{}, seen: &locked{}, secrets: &locked{}, phones: &phones{codes: map[string]string{}}}
+func newSite(tb testing.TB, change func(*web.Deps)) *site {
+	tb.Helper()
+	s := &site{t: tb, logs: &locked{}, seen: &locked{}, secrets: &locked{}, phones: &phones{codes: map[string]string{}}}
 	s.openStore()
 	logger := slog.New(slog.NewJSONHandler(s.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	s.services(logger)
@@ -100,12 +100,12 @@ func newSite(t testing.TB, change func(*web.Deps)) *site {
 	}
 	handler, api := web.New(s.deps)
 	s.server = httptest.NewServer(handler)
-	t.Cleanup(s.server.Close)
+	tb.Cleanup(s.server.Close)
 	text, err := json.Marshal(api.OpenAPI())
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	s.document, err = openapi3.NewLoader().LoadFromData(text)
-	require.NoError(t, err)
-	t.Cleanup(s.requireNoSecrets)
+	require.NoError(tb, err)
+	tb.Cleanup(s.requireNoSecrets)
 	return s
 }
 
@@ -180,16 +180,16 @@ type reply struct {
 }
 
 // into reads the body.
-func (r reply) into(t testing.TB, value any) {
-	t.Helper()
-	require.NoError(t, json.Unmarshal([]byte(r.text), value), r.text)
+func (r reply) into(tb testing.TB, value any) {
+	tb.Helper()
+	require.NoError(tb, json.Unmarshal([]byte(r.text), value), r.text)
 }
 
 // get gives one field of the body, by its dotted path.
-func (r reply) get(t testing.TB, path string) any {
-	t.Helper()
+func (r reply) get(tb testing.TB, path string) any {
+	tb.Helper()
 	var value any
-	r.into(t, &value)
+	r.into(tb, &value)
 	for part := range strings.SplitSeq(path, ".") {
 		switch at := value.(type) {
 		case map[string]any:
@@ -197,11 +197,11 @@ func (r reply) get(t testing.TB, path string) any {
 		case []any:
 			var index int
 			_, err := fmt.Sscan(part, &index)
-			require.NoError(t, err)
-			require.Less(t, index, len(at))
+			require.NoError(tb, err)
+			require.Less(tb, index, len(at))
 			value = at[index]
 		default:
-			require.Fail(t, "no "+path, r.text)
+			require.Fail(tb, "no "+path, r.text)
 		}
 	}
 	return value
@@ -248,8 +248,8 @@ func (c client) call(method, path string, body any, options ...func(*http.Reques
 	return got
 }
 
-func reader(t testing.TB, body any) io.Reader {
-	t.Helper()
+func reader(tb testing.TB, body any) io.Reader {
+	tb.Helper()
 	switch b := body.(type) {
 	case nil:
 		return nil
@@ -257,7 +257,7 @@ func reader(t testing.TB, body any) io.Reader {
 		return strings.NewReader(b)
 	default:
 		text, err := json.Marshal(b)
-		require.NoError(t, err)
+		require.NoError(tb, err)
 		return bytes.NewReader(text)
 	}
 }
@@ -355,15 +355,15 @@ func (s *site) staff(role security.Role) client {
 }
 
 // requireProblem requires a refusal of the documented form.
-func requireProblem(t testing.TB, got reply, status int, code fault.Code) {
-	t.Helper()
-	require.Equal(t, status, got.status, got.text)
-	require.Equal(t, "application/problem+json", got.header.Get("Content-Type"))
-	require.Equal(t, string(code), got.get(t, "code"), got.text)
-	require.Equal(t, "urn:loan310:problem:"+string(code), got.get(t, "type"))
-	require.InDelta(t, status, got.get(t, "status"), 0)
-	require.NotEmpty(t, got.get(t, "detail"))
-	require.Equal(t, got.header.Get("X-Request-Id"), got.get(t, "request_id"))
+func requireProblem(tb testing.TB, got reply, status int, code fault.Code) {
+	tb.Helper()
+	require.Equal(tb, status, got.status, got.text)
+	require.Equal(tb, "application/problem+json", got.header.Get("Content-Type"))
+	require.Equal(tb, string(code), got.get(tb, "code"), got.text)
+	require.Equal(tb, "urn:loan310:problem:"+string(code), got.get(tb, "type"))
+	require.InDelta(tb, status, got.get(tb, "status"), 0)
+	require.NotEmpty(tb, got.get(tb, "detail"))
+	require.Equal(tb, got.header.Get("X-Request-Id"), got.get(tb, "request_id"))
 }
 
 // kept fits the store's memory of answers, as the composition root does.

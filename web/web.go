@@ -184,6 +184,7 @@ type server struct {
 	table    map[string][]caller // by operation id
 	limits   limits
 	owners   owners
+	streams  *streams
 	argon    chan struct{} // bounds password checks under way: each takes 64 MiB
 }
 
@@ -193,7 +194,7 @@ func New(deps Deps) (http.Handler, huma.API) {
 	installErrors()
 	s := &server{
 		Deps: deps, sessions: newSessions(deps), rules: map[string][]caller{}, table: permissions(),
-		limits: newLimits(deps.Limits), argon: make(chan struct{}, 2),
+		limits: newLimits(deps.Limits), streams: &streams{open: map[string]int{}}, argon: make(chan struct{}, 2),
 	}
 	gin.SetMode(gin.ReleaseMode)
 	engine := gin.New(func(e *gin.Engine) {
