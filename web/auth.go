@@ -159,7 +159,7 @@ func (s *server) createStaffSession(ctx context.Context, _ Principal, in *staffR
 		return nil, err
 	}
 	out := &signedIn[staffView]{Body: staffView{StaffID: person.ID, Name: person.Name, Role: string(person.Role)}}
-	out.SetCookie, err = s.signIn(ctx, map[string]string{sessionStaff: person.ID, sessionRole: string(person.Role)})
+	out.SetCookie, err = s.signIn(ctx, map[string]string{sessionStaff: person.ID, sessionMark: person.SessionMark()})
 	return out, err
 }
 

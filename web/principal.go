@@ -152,11 +152,12 @@ func newSessions(deps Deps) *scs.SessionManager {
 const (
 	sessionMerchant = "merchant_id"
 	sessionStaff    = "staff_id"
-	sessionRole     = "role"
+	sessionMark     = "mark" // of the password it began with
 )
 
-// authenticated finds out who is calling. An API key goes before a cookie; a
-// cookie whose session is over is nobody's.
+// authenticated finds out who is calling, anew for each request: a revoked
+// key or a disabled person is refused at once. An API key goes before a
+// cookie; a cookie whose session is over is nobody's.
 func (s *server) authenticated(c *gin.Context) {
 	ctx := c.Request.Context()
 	known := requestOf(ctx)
@@ -191,7 +192,14 @@ func (s *server) authenticated(c *gin.Context) {
 	if id := s.sessions.GetString(ctx, sessionMerchant); id != "" {
 		known.who = Principal{Kind: KindMerchant, MerchantID: id, cookie: true}
 	} else if id := s.sessions.GetString(ctx, sessionStaff); id != "" {
-		known.who = Principal{Kind: KindStaff, StaffID: id, Role: security.Role(s.sessions.GetString(ctx, sessionRole)), cookie: true}
+		person, err := s.Security.SignedIn(ctx, id, s.sessions.GetString(ctx, sessionMark))
+		switch {
+		case err == nil && (s.Demo || !person.Demo):
+			known.who = Principal{Kind: KindStaff, StaffID: id, Role: person.Role, cookie: true}
+		case err != nil && fault.KindOf(err) != fault.Unauthorized:
+			s.refuse(c, err)
+			return
+		}
 	}
 	c.Next()
 }

@@ -105,10 +105,15 @@ function answers(op) {
   });
 }
 
+// randomUUID is missing where the page came over plain HTTP from another host.
+function newKey() {
+  return crypto.randomUUID ? crypto.randomUUID() : Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
+}
+
 function tryOut(path, method, op) {
   const id = op.operationId;
   const inputs = (op.parameters || []).map((p) => {
-    const initial = p.name === "Idempotency-Key" ? crypto.randomUUID() : p.schema && p.schema.default !== undefined ? String(p.schema.default) : "";
+    const initial = p.name === "Idempotency-Key" ? newKey() : p.schema && p.schema.default !== undefined ? String(p.schema.default) : "";
     const input = el("input", { id: id + "-" + p.name, value: initial, spellcheck: "false", autocomplete: "off" });
     return { p, input, node: el("div", {}, el("label", { for: id + "-" + p.name }, p.name + (p.required ? "" : " (optional)")), input) };
   });
@@ -117,7 +122,9 @@ function tryOut(path, method, op) {
   if (text) text.value = JSON.stringify(example(schema), null, 2);
   const output = el("div", { role: "status", "aria-live": "polite" });
   const button = el("button", { type: "submit" }, "Send");
+  const key = inputs.find((i) => i.p.name === "Idempotency-Key");
   const form = el("form", {
+    oninput: (event) => { if (key && event.target !== key.input) key.input.value = newKey(); }, // another request, another key
     onsubmit: async (event) => {
       event.preventDefault();
       button.disabled = true;
