@@ -2,9 +2,13 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"net"
 	"strings"
 	"time"
 
@@ -15,6 +19,9 @@ import (
 	"loan310/app/fault"
 )
 
+// CodeUnavailable marks a database that cannot be reached or has no room.
+const CodeUnavailable fault.Code = "database_unavailable"
+
 // errAborted marks a transaction that was undone through no fault of its own:
 // another of the same group broke it. It is safe to run again.
 var errAborted = errors.New("transaction undone with its group")
@@ -23,6 +30,7 @@ var errAborted = errors.New("transaction undone with its group")
 const (
 	sqliteBusy       = 5 // primary code, in the low byte
 	sqliteLocked     = 6
+	sqliteFull       = 13
 	sqliteCheck      = 275
 	sqliteForeign    = 787
 	sqlitePrimary    = 1555
@@ -98,7 +106,7 @@ const maxTries = 8
 func retrying(ctx context.Context, do func() error) error {
 	pause := 2 * time.Millisecond
 	for try := 1; ; try++ {
-		err := do()
+		err := ended(ctx, do())
 		if err == nil || try == maxTries || !again(err) {
 			return err
 		}
@@ -107,6 +115,33 @@ func retrying(ctx context.Context, do func() error) error {
 		}
 		pause *= 2
 	}
+}
+
+// ended makes an error that came of the caller's own context say so: drivers
+// report a connection they closed for it as a bad one.
+func ended(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() == nil || isFault(err) || errors.Is(err, ctx.Err()) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ctx.Err(), err)
+}
+
+// lost tells whether the database could not be reached, went away in the
+// middle, or has no room.
+func lost(err error) bool {
+	if errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || errors.Is(err, errClosed) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return true
+	}
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		class := e.Code[:min(2, len(e.Code))]
+		return class == "08" || class == "53" || class == "57" // connection, resources, operator
+	}
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+		return e.Code()&0xff == sqliteFull
+	}
+	_, connecting := errors.AsType[*pgconn.ConnectError](err)
+	_, network := errors.AsType[net.Error](err)
+	return connecting || network
 }
 
 // wait sleeps, or gives the context's error if that ends first.
@@ -135,6 +170,8 @@ func failed(doing string, err error) error {
 		return fmt.Errorf("%s: %w", doing, fault.New(fault.Conflict, fault.CodeConstraint, "the record breaks a rule of the store").Wrap(err))
 	case again(err):
 		return fmt.Errorf("%s: %w", doing, fault.New(fault.Unavailable, fault.CodeSerialization, "the database is busy; try again").Wrap(err))
+	case lost(err):
+		return fmt.Errorf("%s: %w", doing, fault.New(fault.Unavailable, CodeUnavailable, "the database cannot be reached; try again").Wrap(err))
 	}
 	return fmt.Errorf("%s: %w", doing, fault.New(fault.Internal, fault.CodeInternal, "the database did not do what was asked").Wrap(err))
 }

@@ -1,6 +1,8 @@
 package store_test
 
 import (
+	"flag"
+	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -11,6 +13,18 @@ import (
 	"loan310/app/money"
 	"loan310/app/underwriting"
 )
+
+// TestMain makes rapid's default number of checks fit for a database behind
+// each step; -rapid.checks asks for more.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if checks := flag.Lookup("rapid.checks"); checks.Value.String() == checks.DefValue {
+		if err := checks.Value.Set("30"); err != nil {
+			panic(err)
+		}
+	}
+	os.Exit(m.Run())
+}
 
 // world is what the store must hold: the lines and their drawdowns in memory.
 type world struct {

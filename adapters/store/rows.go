@@ -21,14 +21,14 @@ import (
 // exec runs a statement and gives the number of rows it changed.
 func exec(ctx context.Context, tx *gorm.DB, sql string, args ...any) (int64, error) {
 	done := tx.WithContext(ctx).Exec(sql, args...)
-	return done.RowsAffected, done.Error
+	return done.RowsAffected, ended(ctx, done.Error)
 }
 
 // query runs a query and gives its rows.
 func query[T any](ctx context.Context, tx *gorm.DB, sql string, args ...any) ([]T, error) {
 	var rows []T
 	err := tx.WithContext(ctx).Raw(sql, args...).Scan(&rows).Error
-	return rows, err
+	return rows, ended(ctx, err)
 }
 
 // queryOne runs a query and gives its first row, gorm.ErrRecordNotFound when
@@ -39,7 +39,7 @@ func queryOne[T any](ctx context.Context, tx *gorm.DB, sql string, args ...any) 
 	if found.Error == nil && found.RowsAffected == 0 {
 		return row, gorm.ErrRecordNotFound
 	}
-	return row, found.Error
+	return row, ended(ctx, found.Error)
 }
 
 // noTable tells whether err is a table that is not there yet.

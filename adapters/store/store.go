@@ -6,8 +6,8 @@
 // Rows are private to this package and mapped to the use cases' types; gorm
 // appears nowhere else. Personal data is encrypted before it reaches a row.
 // Errors are translated once, at the border of each method: faults the
-// interfaces document, fault.Unavailable for a database too busy, and
-// fault.Internal with its cause for the rest.
+// interfaces document, fault.Unavailable for a database too busy or not to be
+// reached, and fault.Internal with its cause for the rest.
 package store
 
 import (
