@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +11,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/bytedance/sonic"
 
 	"loan310/adapters/breaker"
 	"loan310/app/fault"
@@ -71,6 +72,13 @@ func Lines[T any](ctx context.Context, c *Client, request Request, each func(*T)
 	return answer, nil
 }
 
+// rowDecoder reads rows several times as fast as encoding/json on amd64 and
+// arm64, and is encoding/json elsewhere. Strings are copied: the line's bytes
+// are used again for the next.
+func rowDecoder() func(line []byte, row any) error {
+	return sonic.Config{CopyString: true, ValidateString: true}.Froze().Unmarshal
+}
+
 // LineError says which NDJSON line cannot be used, and never quotes it.
 type LineError struct {
 	Line   int64 // from 1
@@ -89,6 +97,7 @@ var errBroken = errors.New("stream broke off")
 func DecodeLines[T any](in io.Reader, each func(*T) error) (rows int64, err error) {
 	scanner := bufio.NewScanner(in)
 	scanner.Buffer(make([]byte, 0, 64<<10), MaxLine)
+	decode := rowDecoder()
 	var line int64
 	for scanner.Scan() {
 		line++
@@ -97,7 +106,7 @@ func DecodeLines[T any](in io.Reader, each func(*T) error) (rows int64, err erro
 			continue
 		}
 		var row T
-		if json.Unmarshal(text, &row) != nil {
+		if decode(text, &row) != nil {
 			return rows, &LineError{Line: line, Reason: "not the JSON agreed on"}
 		}
 		rows++
