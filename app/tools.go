@@ -6,9 +6,7 @@ import (
 	"strings"
 
 	"loan310/adapters/dossier"
-	"loan310/app/audit"
 	"loan310/app/fault"
-	"loan310/app/security"
 	"loan310/app/stack"
 )
 
@@ -48,37 +46,6 @@ func (c *keysGenerateCommand) Run(e *env) error {
 		return err
 	}
 	fmt.Fprintf(e.stdout, "keys written to %s. Back them up apart from the database: without them its personal data cannot be read.\n", c.Out)
-	return nil
-}
-
-type staffCommands struct {
-	Add staffAddCommand `cmd:"" help:"Make or replace a staff login."`
-}
-
-type staffAddCommand struct {
-	Connection connectionFlags `embed:""`
-	Login      string          `help:"Login, such as an e-mail address." required:""`
-	Name       string          `help:"Name shown to colleagues." required:""`
-	Role       string          `help:"What the person does." enum:"operator,analyst,collections,campaign,admin" required:""`
-	Password   string          `help:"At least 12 characters." required:"" env:"LOAN310_STAFF_PASSWORD"`
-}
-
-// Run stores the login.
-func (c *staffAddCommand) Run(e *env) error {
-	config, err := c.Connection.config(e)
-	if err != nil {
-		return err
-	}
-	db, err := stack.OpenDatabase(e.ctx, config)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = db.Close() }()
-	service := stack.SecurityOf(db)
-	if _, err := service.AddStaff(e.ctx, c.Login, c.Name, c.Password, security.Role(c.Role), false, audit.System("command line")); err != nil {
-		return err
-	}
-	fmt.Fprintf(e.stdout, "%s can sign in as %s\n", c.Login, c.Role)
 	return nil
 }
 

@@ -6,7 +6,6 @@ import (
 
 	"gorm.io/gorm"
 
-	"loan310/app/audit"
 	"loan310/app/fault"
 	"loan310/app/security"
 )
@@ -29,29 +28,6 @@ type challengeRow struct {
 }
 
 func (challengeRow) TableName() string { return "challenges" }
-
-type staffRow struct {
-	ID           string
-	Login        string
-	Name         string
-	Role         string
-	PasswordHash string
-	Demo         bool
-	DisabledAt   moment
-}
-
-func (staffRow) TableName() string { return "staff" }
-
-type apiKeyRow struct {
-	ID         string
-	PlatformID string
-	Hash       string
-	Demo       bool
-	Created    moment `gorm:"column:created_at"`
-	RevokedAt  moment
-}
-
-func (apiKeyRow) TableName() string { return "api_keys" }
 
 // SaveChallenge stores a new challenge.
 func (s credentials) SaveChallenge(ctx context.Context, c security.Challenge) error {
@@ -117,61 +93,6 @@ func (s credentials) UseChallenge(ctx context.Context, id string, now time.Time)
 		return fault.New(fault.Conflict, fault.CodeWrongState, "this code was used already")
 	})
 	return failed("using a challenge", err)
-}
-
-// SaveStaff stores a staff member, or replaces the one of the same login,
-// whose id stays.
-func (s credentials) SaveStaff(ctx context.Context, staff security.Staff, entry audit.Entry) error {
-	err := s.db.in(ctx, func(ctx context.Context, tx *gorm.DB) error {
-		_, err := exec(ctx, tx, `INSERT INTO staff (id, login, name, role, password_hash, demo, disabled_at) VALUES (?, ?, ?, ?, ?, ?, ?)
-			ON CONFLICT (login) DO UPDATE SET name = excluded.name, role = excluded.role, password_hash = excluded.password_hash,
-			demo = excluded.demo, disabled_at = excluded.disabled_at`,
-			staff.ID, staff.Login, staff.Name, string(staff.Role), staff.PasswordHash, staff.Demo, at(staff.DisabledAt))
-		if err != nil {
-			return err
-		}
-		return record(ctx, tx, entry)
-	})
-	return failed("storing a staff member", err)
-}
-
-// StaffByLogin gives a staff member; fault.NotFound when there is none.
-func (s credentials) StaffByLogin(ctx context.Context, login string) (security.Staff, error) {
-	row, err := queryOne[staffRow](ctx, s.db.engine.reader(), "SELECT * FROM staff WHERE login = ?", login)
-	if err != nil {
-		return security.Staff{}, failed("reading a staff member", missing("staff member", err))
-	}
-	return security.Staff{
-		ID: row.ID, Login: row.Login, Name: row.Name, Role: security.Role(row.Role), PasswordHash: row.PasswordHash,
-		Demo: row.Demo, DisabledAt: row.DisabledAt.Time,
-	}, nil
-}
-
-// SaveAPIKey stores a key, or the revocation of one already stored. A hash
-// stored under another id is a Conflict with fault.CodeDuplicate.
-func (s credentials) SaveAPIKey(ctx context.Context, k security.APIKey, entry audit.Entry) error {
-	err := s.db.in(ctx, func(ctx context.Context, tx *gorm.DB) error {
-		_, err := exec(ctx, tx, `INSERT INTO api_keys (id, platform_id, hash, demo, created_at, revoked_at) VALUES (?, ?, ?, ?, ?, ?)
-			ON CONFLICT (id) DO UPDATE SET revoked_at = excluded.revoked_at`,
-			k.ID, k.PlatformID, k.Hash, k.Demo, at(k.CreatedAt), at(k.RevokedAt))
-		if err != nil {
-			return err
-		}
-		return record(ctx, tx, entry)
-	})
-	return failed("storing an API key", err)
-}
-
-// APIKeyByHash gives a key, revoked or not; fault.NotFound when there is none.
-func (s credentials) APIKeyByHash(ctx context.Context, hash string) (security.APIKey, error) {
-	row, err := queryOne[apiKeyRow](ctx, s.db.engine.reader(), "SELECT * FROM api_keys WHERE hash = ?", hash)
-	if err != nil {
-		return security.APIKey{}, failed("reading an API key", missing("API key", err))
-	}
-	return security.APIKey{
-		ID: row.ID, PlatformID: row.PlatformID, Hash: row.Hash, Demo: row.Demo,
-		CreatedAt: row.Created.Time, RevokedAt: row.RevokedAt.Time,
-	}, nil
 }
 
 // HasDemo tells whether demo staff or demo keys exist.

@@ -108,8 +108,9 @@ func TestStaffAndAPIKeys(t *testing.T) {
 		found, err := store.APIKeyByHash(ctx, "abc")
 		require.NoError(t, err)
 		require.Equal(t, key, found)
+		requireFault(t, store.SaveAPIKey(ctx, key, entry("api_key.made", "x")), fault.Conflict, fault.CodeDuplicate)
 		key.RevokedAt = now()
-		require.NoError(t, store.SaveAPIKey(ctx, key, entry("api_key.revoked", "api_key/"+key.ID)))
+		require.NoError(t, store.RevokeAPIKey(ctx, key.ID, now(), entry("api_key.revoked", "api_key/"+key.ID)))
 		found, err = store.APIKeyByHash(ctx, "abc")
 		require.NoError(t, err)
 		require.Equal(t, key, found)
@@ -123,5 +124,54 @@ func TestStaffAndAPIKeys(t *testing.T) {
 		demo, err = store.HasDemo(ctx)
 		require.NoError(t, err)
 		require.True(t, demo)
+	})
+}
+
+func TestAccessIsTakenAwayOnce(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(s *suite) {
+		t := s.t
+		ctx, store := t.Context(), s.Security()
+		zhou := security.Staff{ID: ident.NewID(), Login: "zhou", Name: "Zhou", Role: security.RoleAdmin, PasswordHash: "h"}
+		bai := security.Staff{ID: ident.NewID(), Login: "bai", Name: "Bai", Role: security.RoleAnalyst, PasswordHash: "h"}
+		require.NoError(t, store.SaveStaff(ctx, zhou, entry("staff.saved", "staff/"+zhou.ID)))
+		require.NoError(t, store.SaveStaff(ctx, bai, entry("staff.saved", "staff/"+bai.ID)))
+		require.NoError(t, store.DisableStaff(ctx, zhou.ID, now(), entry("staff.disabled", "staff/"+zhou.ID)))
+		requireFault(t, store.DisableStaff(ctx, zhou.ID, now().Add(time.Hour), entry("staff.disabled", "staff/"+zhou.ID)), fault.Conflict, fault.CodeWrongState)
+		requireFault(t, store.DisableStaff(ctx, "none", now(), entry("staff.disabled", "staff/none")), fault.NotFound, fault.CodeNotFound)
+		zhou.DisabledAt = now()
+		people, err := store.StaffList(ctx)
+		require.NoError(t, err)
+		require.Equal(t, []security.Staff{bai, zhou}, people)
+		read, err := store.StaffByID(ctx, zhou.ID)
+		require.NoError(t, err)
+		require.Equal(t, zhou, read)
+		_, err = store.StaffByID(ctx, "none")
+		requireFault(t, err, fault.NotFound, fault.CodeNotFound)
+
+		newer := security.APIKey{ID: ident.NewID(), PlatformID: "p", Hash: "2", CreatedAt: now().Add(time.Second)}
+		older := security.APIKey{ID: ident.NewID(), PlatformID: "p", Hash: "1", CreatedAt: now()}
+		require.NoError(t, store.SaveAPIKey(ctx, newer, entry("api_key.made", "api_key/"+newer.ID)))
+		require.NoError(t, store.SaveAPIKey(ctx, older, entry("api_key.made", "api_key/"+older.ID)))
+		require.NoError(t, store.RevokeAPIKey(ctx, older.ID, now(), entry("api_key.revoked", "api_key/"+older.ID)))
+		requireFault(t, store.RevokeAPIKey(ctx, older.ID, now(), entry("api_key.revoked", "api_key/"+older.ID)), fault.Conflict, fault.CodeWrongState)
+		requireFault(t, store.RevokeAPIKey(ctx, "none", now(), entry("api_key.revoked", "api_key/none")), fault.NotFound, fault.CodeNotFound)
+		older.RevokedAt = now()
+		keys, err := store.APIKeys(ctx)
+		require.NoError(t, err)
+		require.Equal(t, []security.APIKey{older, newer}, keys)
+
+		for subject, actions := range map[string][]string{
+			"staff/" + zhou.ID: {"staff.saved", "staff.disabled"}, "staff/none": {},
+			"api_key/" + older.ID: {"api_key.made", "api_key.revoked"}, "api_key/none": {},
+		} {
+			entries, err := s.Audit(ctx, subject)
+			require.NoError(t, err)
+			done := []string{}
+			for _, entry := range entries {
+				done = append(done, entry.Action)
+			}
+			require.Equal(t, actions, done, "%s: what changes nothing leaves no trace", subject)
+		}
 	})
 }

@@ -17,6 +17,7 @@ const (
 	CodeTooMany    fault.Code = "too_many_attempts"
 	CodeWrongLogin fault.Code = "wrong_login"
 	CodeBadKey     fault.Code = "api_key_invalid"
+	CodeSignedOut  fault.Code = "signed_out"
 )
 
 // Role is what a staff member does.
@@ -67,6 +68,15 @@ type APIKey struct {
 
 // Store keeps credentials.
 type Store interface {
+	ChallengeStore
+	StaffStore
+	KeyStore
+	// HasDemo tells whether demo staff or demo keys exist.
+	HasDemo(ctx context.Context) (bool, error)
+}
+
+// ChallengeStore keeps one-time codes.
+type ChallengeStore interface {
 	// SaveChallenge stores a new challenge; CountChallenges tells how many
 	// were made for a phone since a time.
 	SaveChallenge(ctx context.Context, c Challenge) error
@@ -76,11 +86,27 @@ type Store interface {
 	TryChallenge(ctx context.Context, id string) (Challenge, error)
 	// UseChallenge marks it used, once; a second use is a Conflict.
 	UseChallenge(ctx context.Context, id string, at time.Time) error
+}
+
+// StaffStore keeps people. Where nobody is meant it is fault.NotFound.
+type StaffStore interface {
 	// SaveStaff stores or replaces a staff member by login.
 	SaveStaff(ctx context.Context, s Staff, entry audit.Entry) error
 	StaffByLogin(ctx context.Context, login string) (Staff, error)
+	StaffByID(ctx context.Context, id string) (Staff, error)
+	// StaffList gives everybody by login, the disabled too.
+	StaffList(ctx context.Context) ([]Staff, error)
+	// DisableStaff marks a person disabled; doing so again is a Conflict.
+	DisableStaff(ctx context.Context, id string, at time.Time, entry audit.Entry) error
+}
+
+// KeyStore keeps platforms' keys. Where none is meant it is fault.NotFound.
+type KeyStore interface {
+	// SaveAPIKey stores a new key; a hash stored before is a Conflict.
 	SaveAPIKey(ctx context.Context, k APIKey, entry audit.Entry) error
 	APIKeyByHash(ctx context.Context, hash string) (APIKey, error)
-	// HasDemo tells whether demo staff or demo keys exist.
-	HasDemo(ctx context.Context) (bool, error)
+	// APIKeys gives all keys by platform and age, the revoked too.
+	APIKeys(ctx context.Context) ([]APIKey, error)
+	// RevokeAPIKey marks a key revoked; doing so again is a Conflict.
+	RevokeAPIKey(ctx context.Context, id string, at time.Time, entry audit.Entry) error
 }

@@ -15,7 +15,6 @@ import (
 
 	"golang.org/x/crypto/argon2"
 
-	"loan310/app/audit"
 	"loan310/app/clock"
 	"loan310/app/fault"
 	"loan310/app/ident"
@@ -115,7 +114,7 @@ func (s *Service) codeHash(id, code string) string {
 // Login checks a staff member's password. Every refusal reads the same.
 func (s *Service) Login(ctx context.Context, login, password string) (Staff, error) {
 	wrong := fault.New(fault.Unauthorized, CodeWrongLogin, "Login or password is wrong.")
-	person, err := s.deps.Store.StaffByLogin(ctx, strings.ToLower(strings.TrimSpace(login)))
+	person, err := s.deps.Store.StaffByLogin(ctx, plainLogin(login))
 	if fault.KindOf(err) == fault.NotFound {
 		_ = passwordFits(unusedHash, password) // the same work, so that time tells nothing
 		return Staff{}, wrong
@@ -127,45 +126,6 @@ func (s *Service) Login(ctx context.Context, login, password string) (Staff, err
 		return Staff{}, wrong
 	}
 	return person, nil
-}
-
-// AddStaff stores a staff member with a password of at least 12 characters.
-func (s *Service) AddStaff(ctx context.Context, login, name, password string, role Role, demo bool, actor audit.Actor) (Staff, error) {
-	if len([]rune(password)) < 12 {
-		return Staff{}, fault.Field("password", fault.CodeInvalid, "A password needs at least 12 characters.")
-	}
-	hash, err := hashPassword(password)
-	if err != nil {
-		return Staff{}, err
-	}
-	person := Staff{ID: s.deps.NewID(), Login: strings.ToLower(strings.TrimSpace(login)), Name: name, Role: role, PasswordHash: hash, Demo: demo}
-	entry := audit.Entry{At: s.deps.Now(), Actor: actor, Action: "staff.saved", Subject: "staff/" + person.ID, Detail: string(role)}
-	return person, s.deps.Store.SaveStaff(ctx, person, entry)
-}
-
-// AddAPIKey makes a key for a platform; the plain key is given once. A fixed
-// plain key may be asked for demo keys only.
-func (s *Service) AddAPIKey(ctx context.Context, platformID, demoKey string, actor audit.Actor) (string, error) {
-	plain := demoKey
-	if plain == "" {
-		raw := make([]byte, 32)
-		if _, err := rand.Read(raw); err != nil {
-			return "", fmt.Errorf("draw an API key: %w", err)
-		}
-		plain = "l310_" + base64.RawURLEncoding.EncodeToString(raw)
-	}
-	key := APIKey{ID: s.deps.NewID(), PlatformID: platformID, Hash: keyHash(plain), Demo: demoKey != "", CreatedAt: s.deps.Now()}
-	entry := audit.Entry{At: s.deps.Now(), Actor: actor, Action: "api_key.made", Subject: "api_key/" + key.ID, Detail: platformID}
-	return plain, s.deps.Store.SaveAPIKey(ctx, key, entry)
-}
-
-// Platform gives the key's record for a plain API key.
-func (s *Service) Platform(ctx context.Context, plain string) (APIKey, error) {
-	key, err := s.deps.Store.APIKeyByHash(ctx, keyHash(plain))
-	if fault.KindOf(err) == fault.NotFound || (err == nil && !key.RevokedAt.IsZero()) {
-		return APIKey{}, fault.New(fault.Unauthorized, CodeBadKey, "The API key is not valid.")
-	}
-	return key, err
 }
 
 // HasDemo tells whether demo credentials exist.
