@@ -100,6 +100,12 @@ func TestHardRulesDecline(t *testing.T) {
 				m.waybills[i].OrderID = ""
 			}
 		},
+		"late_and_seeking": func(m *merchant) {
+			m.bureau.Inquiries90D = 2
+			for i := range m.bills[:4] {
+				m.bills[i+3].PaidAt = m.bills[i+3].DueAt.AddDate(0, 0, 10)
+			}
+		},
 		"bank_overdrawn": func(m *merchant) {
 			for i := range 70 {
 				m.transactions = append(m.transactions, evidence.Transaction{AccountID: "A", BookedAt: ago(float64(i) + 0.5), Amount: -1, Balance: new(money.Amount(-5))})

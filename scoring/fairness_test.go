@@ -57,6 +57,10 @@ func misleading() map[string]misled {
 			repay(m)
 			m.lag(evidence.Bank, 130)
 		}},
+		"late_and_seeking": {evidence.Utility, func(m *merchant) { m.bureau.Inquiries90D = 4 }, func(m *merchant) {
+			m.bureau.Inquiries90D = 4
+			m.lag(evidence.Utility, 80).bills[0].PaidAt = time.Time{} // paid since
+		}},
 		"bureau_overdue":   {evidence.Bureau, nothing, func(m *merchant) { m.bureau.CurrentDPD = 20 }},
 		"bureau_arrears":   {evidence.Bureau, nothing, func(m *merchant) { m.bureau.MaxDPD24M = 90 }},
 		"bureau_inquiries": {evidence.Bureau, nothing, func(m *merchant) { m.bureau.Inquiries90D = 15 }},

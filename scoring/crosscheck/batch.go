@@ -1,6 +1,7 @@
 package crosscheck
 
 import (
+	"slices"
 	"strings"
 
 	"loan310/app/money"
@@ -233,12 +234,7 @@ func (g *groups) join(index, buyer int32, limit int8, orders int32) bool {
 }
 
 func (g *group) knows(buyer int32) bool {
-	for _, known := range g.buyers[:min(int(g.distinct), len(g.buyers))] {
-		if known == buyer {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(g.buyers[:min(int(g.distinct), len(g.buyers))], buyer)
 }
 
 // linked says whether a group stands for too many buyers.

@@ -148,6 +148,7 @@ func perOrder(b *testing.B, orders int, step func()) float64 {
 // benchmark prints the cost of an order and how it compares with walking the
 // same rows and with the floor.
 func benchmark(b *testing.B, orders int) {
+	b.Helper()
 	rows := newBook(orders)
 	var walk, floor float64
 	b.Run("walk", func(b *testing.B) {

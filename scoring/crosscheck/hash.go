@@ -30,7 +30,7 @@ func hash(text string) uint64 {
 		}
 		head, tail = word(text[max(0, size-16):]), word(text[size-8:])
 	}
-	sum = fold(fold(head^mixB, tail^sum)^mixC, uint64(size)^mixB) //nolint:gosec // a length
+	sum = fold(fold(head^mixB, tail^sum)^mixC, uint64(size)^mixB)
 	if sum == 0 {
 		return 1
 	}

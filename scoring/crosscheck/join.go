@@ -149,7 +149,7 @@ func (j *Join) age(t time.Time) int32 {
 	if seconds < 0 || t.IsZero() {
 		return unknown
 	}
-	return int32(min(seconds/60, math.MaxInt32)) //nolint:gosec // bounded in the same line
+	return int32(min(seconds/60, math.MaxInt32))
 }
 
 // ahead says whether t lies after the moment of decision.
