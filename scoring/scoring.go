@@ -18,6 +18,9 @@ const (
 	Deferred = verdict.Deferred
 )
 
+// ReasonUnjudged is the reason that callers give where Decide has failed.
+const ReasonUnjudged = "internal_review"
+
 // Applicant holds what we know of a merchant and its request without asking
 // any external source.
 type Applicant = verdict.Applicant

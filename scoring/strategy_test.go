@@ -114,7 +114,7 @@ func TestEveryReasonHasATextInBothLanguages(t *testing.T) {
 	t.Parallel()
 	han := regexp.MustCompile(`\p{Han}`)
 	used := map[string]bool{}
-	for _, code := range every(t) {
+	for _, code := range append(every(t), scoring.ReasonUnjudged) {
 		used[code] = true
 		require.True(t, reasons.Known(code), code)
 		chinese, english := scoring.ReasonText(code, "zh-CN", nil), scoring.ReasonText(code, "en", nil)

@@ -14,6 +14,7 @@ import (
 	"loan310/app/drawdown"
 	"loan310/app/ident"
 	"loan310/app/underwriting"
+	"loan310/scoring"
 )
 
 // Result is what a run came to. Lost and DoublePaid compare our books with
@@ -176,7 +177,7 @@ func (p *player) auditDecisions(ctx context.Context, r *Result) error {
 			return fmt.Errorf("read decisions: %w", err)
 		}
 		for _, decision := range decisions {
-			if decision.Verdict.Reasons != nil && decision.Verdict.Reasons[0].Code == underwriting.ReasonUnjudged {
+			if decision.Verdict.Reasons != nil && decision.Verdict.Reasons[0].Code == scoring.ReasonUnjudged {
 				continue
 			}
 			replay, err := p.dev.Stack.Underwriting.Replay(ctx, decision.ID)

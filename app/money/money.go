@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"math/big"
+	"math/bits"
 	"strconv"
 	"strings"
 )
@@ -71,29 +71,41 @@ func (a Amount) Share(bps BasisPoints) Amount {
 	return MulDiv(a, int64(bps), 10_000)
 }
 
-// MulDiv gives a * num / den rounded half away from zero, without overflow in
+// MulDiv gives a * num / den rounded half away from zero, with 128 bits in
 // between. It saturates at the ends of the range; den must not be zero.
 func MulDiv(a Amount, num, den int64) Amount {
-	product := new(big.Int).Mul(big.NewInt(int64(a)), big.NewInt(num))
-	divisor := big.NewInt(den)
-	if divisor.Sign() < 0 {
-		divisor.Neg(divisor)
-		product.Neg(product)
+	negative := (a < 0) != (num < 0) != (den < 0)
+	divisor := magnitude(den)
+	high, low := bits.Mul64(magnitude(int64(a)), magnitude(num))
+	if high >= divisor { // the quotient does not fit 64 bits
+		return saturated(negative)
 	}
-	twice := new(big.Int).Lsh(product, 1)
-	if product.Sign() < 0 {
-		twice.Sub(twice, divisor)
-	} else {
-		twice.Add(twice, divisor)
+	quotient, remainder := bits.Div64(high, low, divisor)
+	if quotient <= math.MaxInt64 && remainder >= divisor-remainder { // half or more
+		quotient++
 	}
-	quotient := twice.Quo(twice, new(big.Int).Lsh(divisor, 1))
-	if !quotient.IsInt64() {
-		if quotient.Sign() < 0 {
-			return math.MinInt64
-		}
-		return math.MaxInt64
+	if quotient > math.MaxInt64 {
+		return saturated(negative)
 	}
-	return Amount(quotient.Int64())
+	if negative {
+		return -Amount(quotient)
+	}
+	return Amount(quotient)
+}
+
+// magnitude is the absolute value; that of the least int64 fits uint64 only.
+func magnitude(v int64) uint64 {
+	if v < 0 {
+		return -uint64(v) //nolint:gosec // two's complement: exact for every negative value
+	}
+	return uint64(v)
+}
+
+func saturated(negative bool) Amount {
+	if negative {
+		return math.MinInt64
+	}
+	return math.MaxInt64
 }
 
 // FloorTo rounds a down to a multiple of step (fen, positive).

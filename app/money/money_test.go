@@ -2,6 +2,7 @@ package money_test
 
 import (
 	"math"
+	"math/big"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -43,4 +44,24 @@ func TestMulDivRoundsHalfAwayFromZero(t *testing.T) {
 	require.Equal(t, money.Amount(100), money.Amount(10000).Share(100)) // 1 % of 100.00
 	require.Equal(t, money.Amount(math.MaxInt64), money.MulDiv(math.MaxInt64, 3, 1))
 	require.Equal(t, money.Amount(-200), money.Amount(-101).FloorTo(100))
+}
+
+func TestMulDivAgreesWithUnboundedArithmetic(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		a, num := rapid.Int64().Draw(t, "a"), rapid.Int64().Draw(t, "num")
+		den := rapid.Int64().Filter(func(v int64) bool { return v != 0 }).Draw(t, "den")
+		exact := new(big.Rat).SetFrac(new(big.Int).Mul(big.NewInt(a), big.NewInt(num)), big.NewInt(den))
+		// Half away from zero: add a half in the value's own direction, then cut.
+		half := big.NewRat(int64(exact.Sign()), 2)
+		exact.Add(exact, half)
+		want := new(big.Int).Quo(exact.Num(), exact.Denom())
+		switch {
+		case want.Cmp(big.NewInt(math.MaxInt64)) > 0:
+			want.SetInt64(math.MaxInt64)
+		case want.Cmp(big.NewInt(math.MinInt64)) <= 0:
+			want.SetInt64(math.MinInt64)
+		}
+		require.Equal(t, want.Int64(), int64(money.MulDiv(money.Amount(a), num, den)))
+	})
 }

@@ -260,9 +260,6 @@ func (s *Service) Replay(ctx context.Context, decisionID string) (Replay, error)
 	return replay, nil
 }
 
-// ReasonUnjudged is the reason of an application that could not be judged.
-const ReasonUnjudged = "internal_review"
-
 // AnswerUnjudged answers an application that Decide failed on: with a
 // deferral, so that no merchant waits on an error of ours, and when waiting
 // is over with a decline that may be asked again after a day. It gives false
@@ -280,7 +277,7 @@ func (s *Service) AnswerUnjudged(ctx context.Context, applicationID string, seq 
 		return false, err
 	}
 	verdict := scoring.Verdict{
-		Outcome: scoring.Deferred, Reasons: []scoring.Reason{{Code: ReasonUnjudged}}, Features: []scoring.FeatureValue{},
+		Outcome: scoring.Deferred, Reasons: []scoring.Reason{{Code: scoring.ReasonUnjudged}}, Features: []scoring.FeatureValue{},
 		Versions: s.deps.Engine.Versions(),
 	}
 	if final {
