@@ -151,7 +151,7 @@ func devConfig(options DevOptions, temporal string, providers Providers) (Config
 	}
 	return Config{
 		Database: database, Listen: net.JoinHostPort(options.Host, strconv.Itoa(options.Ports.Web)),
-		Temporal: temporal, Namespace: "loan310", Keys: keys, Providers: providers, Web: true, Worker: !options.NoWorker,
+		Temporal: temporal, Namespace: Namespace, Keys: keys, Providers: providers, Web: true, Worker: !options.NoWorker,
 		SourceBudget: options.SourceBudget, PayoutGrace: options.PayoutGrace, SweepEvery: options.SweepEvery,
 		Version: options.Version, Logger: options.Logger,
 	}, nil

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -19,6 +20,9 @@ import (
 
 // CodeTemporal marks a Temporal server that could not be started.
 const CodeTemporal fault.Code = "temporal_not_started"
+
+// Namespace is Temporal's on one machine, and the default of production.
+const Namespace = "loan310"
 
 // TemporalOptions say how the embedded Temporal server runs as a child.
 type TemporalOptions struct {
@@ -68,13 +72,17 @@ func StartTemporal(ctx context.Context, options TemporalOptions) (*TemporalServe
 	if err != nil {
 		return nil, err
 	}
-	args := []string{"--exit-with-parent", "--ip", options.Host, "--port", strconv.Itoa(options.Port), "--ui-port", strconv.Itoa(options.UIPort)}
+	args := []string{
+		"--exit-with-parent", "--ip", options.Host, "--port", strconv.Itoa(options.Port), "--ui-port", strconv.Itoa(options.UIPort),
+		"--namespace", Namespace,
+	}
 	if options.Postgres != "" {
 		args = append(args, "--postgres", options.Postgres)
 	} else {
 		args = append(args, "--db", options.Database)
 	}
-	command := exec.Command(binary, args...)                  //nolint:gosec,noctx // our own binary; it is stopped by Stop, politely, not by a context's kill
+	command := exec.Command(binary, args...) //nolint:gosec,noctx // our own binary; it is stopped by Stop, politely, not by a context's kill
+	command.Env = withoutTemporal(os.Environ())
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a Ctrl-C in the terminal is ours to pass on, after the worker has stopped
 	stdin, err := command.StdinPipe()
 	if err != nil {
@@ -112,6 +120,13 @@ func StartTemporal(ctx context.Context, options TemporalOptions) (*TemporalServe
 	case <-time.After(90 * time.Second):
 		return nil, errors.Join(fault.New(fault.Unavailable, CodeTemporal, "the Temporal server did not come up in 90 s: %s", tail.last()), server.Stop())
 	}
+}
+
+// withoutTemporal is an environment without the variables that stand for the
+// server's flags: what they name, such as a PostgreSQL, is meant for another
+// server than the one started here.
+func withoutTemporal(environment []string) []string {
+	return slices.DeleteFunc(environment, func(variable string) bool { return strings.HasPrefix(variable, "LOAN310_TEMPORAL_") })
 }
 
 // read takes the addresses from the ready line.
