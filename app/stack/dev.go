@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 
 	"loan310/adapters/dossier"
@@ -228,7 +229,10 @@ func portsFree(ctx context.Context, options DevOptions) error {
 		address := net.JoinHostPort(options.Host, strconv.Itoa(port))
 		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 		if err != nil {
-			return portTaken(address, flag+", or all of them with --free-ports", err)
+			if errors.Is(err, syscall.EADDRNOTAVAIL) {
+				return ListenError(address, "--host", err)
+			}
+			return ListenError(address, flag+", or all of them with --free-ports", err)
 		}
 		if err := listener.Close(); err != nil {
 			return fmt.Errorf("try port %d: %w", port, err)

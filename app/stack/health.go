@@ -77,7 +77,7 @@ func answer(w http.ResponseWriter, status int, body any) {
 func (s *Stack) listen(ctx context.Context, address, flag string, handler http.Handler) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
-		return portTaken(address, flag, err)
+		return ListenError(address, flag, err)
 	}
 	s.address = "http://" + listener.Addr().String()
 	server := &http.Server{

@@ -30,9 +30,6 @@ import (
 	"loan310/workflows"
 )
 
-// CodePort marks an address that another program holds.
-const CodePort fault.Code = "port_taken"
-
 // Stack is one process of the product: use cases over their adapters, with
 // web, worker or both.
 type Stack struct {
@@ -216,11 +213,6 @@ func (s *Stack) startWorker(ctx context.Context) error {
 
 func (s *Stack) startWeb(ctx context.Context) error {
 	return s.listen(ctx, s.config.Listen, "--listen or LOAN310_LISTEN", s.Handler())
-}
-
-// portTaken says which address is held and what to do.
-func portTaken(address, flag string, err error) error {
-	return fault.New(fault.Unavailable, CodePort, "%s is taken by another program: stop it, or choose another with %s", address, flag).Wrap(err)
 }
 
 // Handler gives the HTTP API, made at first use.
