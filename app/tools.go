@@ -3,9 +3,12 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
+	"text/tabwriter"
 
 	"loan310/adapters/dossier"
+	"loan310/adapters/store"
 	"loan310/app/fault"
 	"loan310/app/stack"
 )
@@ -59,12 +62,24 @@ type dossierValidateCommand struct {
 	Dir string `arg:"" help:"Folder of the dossier." type:"existingdir"`
 }
 
-// Run exits non-zero when a row is bad.
+// Run prints every bad row, what each file holds, and the sums. It exits
+// non-zero when something is bad.
 func (c *dossierValidateCommand) Run(e *env) error {
 	report, err := dossier.Validate(e.ctx, c.Dir, e.stdout)
 	if err != nil {
 		return err
 	}
+	table := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(table, "rows\timported\trejected\tfaults\t  file")
+	var imported, rejected int64
+	for _, file := range report.Files {
+		fmt.Fprintf(table, "%d\t%d\t%d\t%d\t  %s\n", file.Rows, file.Imported, file.Rejected, file.Faults, file.File)
+		imported, rejected = imported+file.Imported, rejected+file.Rejected
+	}
+	if err := table.Flush(); err != nil {
+		return fmt.Errorf("print table: %w", err)
+	}
+	fmt.Fprintf(e.stdout, "rows=%d imported=%d rejected=%d\n", report.Rows(), imported, rejected)
 	if report.Bad() > 0 {
 		return errReported
 	}
@@ -160,7 +175,8 @@ type ledgerVerifyCommand struct {
 	Connection connectionFlags `embed:""`
 }
 
-// Run prints what it found and exits non-zero when something is off.
+// Run prints what it found as JSON, then one line that sums it up, and exits
+// non-zero when something is off.
 func (c *ledgerVerifyCommand) Run(e *env) error {
 	config, err := c.Connection.config(e)
 	if err != nil {
@@ -175,14 +191,55 @@ func (c *ledgerVerifyCommand) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	encoder := json.NewEncoder(e.stdout)
-	encoder.SetIndent("", "  ")
-	if err := encoder.Encode(report); err != nil {
+	if err := printLedger(e.stdout, report); err != nil {
 		return err
 	}
 	if !report.Sound() {
 		return errReported
 	}
+	return nil
+}
+
+// ledgerView is how a report of the ledger is printed. Want and have are in
+// fen where the rule is about money, else numbers of records.
+type ledgerView struct {
+	Journals int64             `json:"journals"`
+	Postings int64             `json:"postings"`
+	Balances []ledgerBalance   `json:"balances"`
+	Faults   []ledgerFaultView `json:"faults"`
+}
+
+type ledgerBalance struct {
+	Account   string `json:"account"`
+	AmountFen int64  `json:"amount_fen"`
+	Postings  int64  `json:"postings"`
+}
+
+type ledgerFaultView struct {
+	Rule    string `json:"rule"`
+	Subject string `json:"subject"`
+	Want    int64  `json:"want"`
+	Have    int64  `json:"have"`
+}
+
+func printLedger(w io.Writer, report store.LedgerReport) error {
+	view := ledgerView{Journals: report.Journals, Postings: report.Postings, Balances: []ledgerBalance{}, Faults: []ledgerFaultView{}}
+	for _, b := range report.Balances {
+		view.Balances = append(view.Balances, ledgerBalance{string(b.Account), int64(b.Amount), b.Count})
+	}
+	unbalanced := 0
+	for _, f := range report.Faults {
+		view.Faults = append(view.Faults, ledgerFaultView{f.Rule, f.Subject, int64(f.Want), int64(f.Have)})
+		if f.Rule == store.RuleJournalBalances {
+			unbalanced++
+		}
+	}
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(view); err != nil {
+		return fmt.Errorf("print the report: %w", err)
+	}
+	fmt.Fprintf(w, "journals=%d unbalanced=%d faults=%d\n", report.Journals, unbalanced, len(report.Faults))
 	return nil
 }
 

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"loan310/adapters/store"
+	"loan310/app/ledger"
+)
+
+func TestDossierValidateAccountsForEveryRow(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	code, _, said := execute(t, "dossier", "generate", "--merchants", "3", "--out", dir, "--no-gzip")
+	require.Zero(t, code, said)
+	code, good, said := execute(t, "dossier", "validate", dir)
+	require.Zero(t, code, said)
+	lines := strings.Split(strings.TrimSpace(good), "\n")
+	require.Regexp(t, `^ *rows +imported +rejected +faults +file$`, lines[0])
+	require.Regexp(t, `\n +3 +3 +0 +0 +merchants.csv\n`, good)
+	require.Regexp(t, `^rows=(\d+) imported=(\d+) rejected=0$`, lines[len(lines)-1])
+	require.Len(t, lines, 1+9+1, "a line for each of nine files, a head and a foot")
+
+	path := filepath.Join(dir, "bureau.csv")
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(path, append(text, []byte("nobody\n")...), 0o600))
+	code, bad, _ := execute(t, "dossier", "validate", dir)
+	require.Equal(t, exitFailed, code)
+	require.Regexp(t, `^bureau.csv:\d+: row: has 1 fields`, bad)
+	require.Regexp(t, `\n +4 +3 +1 +0 +bureau.csv\n`, bad)
+	require.Regexp(t, `rows=\d+ imported=\d+ rejected=1\n$`, bad)
+}
+
+func TestLedgerVerifyIsReadByPeopleAndMachines(t *testing.T) {
+	t.Parallel()
+	code, empty, said := execute(t, append([]string{"ledger", "verify"}, installation(t)...)...)
+	require.Zero(t, code, said)
+	require.Contains(t, empty, `"journals": 0`)
+	require.Contains(t, empty, `"faults": []`)
+	require.True(t, strings.HasSuffix(empty, "}\njournals=0 unbalanced=0 faults=0\n"), empty)
+
+	var out bytes.Buffer
+	require.NoError(t, printLedger(&out, store.LedgerReport{
+		Journals: 2, Postings: 3, Balances: []ledger.Balance{{Account: ledger.Settlement, Amount: -100, Count: 3}},
+		Faults: []store.LedgerFault{{Rule: store.RuleJournalBalances, Subject: "j1", Have: 7}, {Rule: store.RuleSettlement, Want: -93, Have: -100}},
+	}))
+	require.Contains(t, out.String(), `"account": "settlement",
+      "amount_fen": -100,
+      "postings": 3`)
+	require.Contains(t, out.String(), `"rule": "journal_sums_to_zero",
+      "subject": "j1",
+      "want": 0,
+      "have": 7`)
+	require.True(t, strings.HasSuffix(out.String(), "\njournals=2 unbalanced=1 faults=2\n"))
+}
