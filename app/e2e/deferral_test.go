@@ -20,7 +20,7 @@ import (
 func TestDeferredApplicationResumesByItself(t *testing.T) {
 	t.Parallel()
 	w := begin(t, func(s *settings) { s.options.Book = spiking{s.options.Book} })
-	for _, c := range []struct {
+	for _, c := range []struct { //nolint:paralleltest // each has faults of its own
 		name, kind string
 		faults     sandbox.Faults
 		archetype  string
@@ -29,7 +29,7 @@ func TestDeferredApplicationResumesByItself(t *testing.T) {
 		{"the bureau is down", sandbox.Bureau, sandbox.Faults{Error5xxShare: 1}, dossier.ArchetypeEstablished},
 		{"a spike is seen and the parcels are stale", sandbox.Logistics, sandbox.Faults{StaleDays: 20}, dossier.ArchetypeSeasonal},
 	} {
-		t.Run(c.name, func(t *testing.T) { //nolint:paralleltest // each has faults of its own
+		t.Run(c.name, func(t *testing.T) {
 			m := w.cast.next(t, c.archetype)
 			id := w.register(t, m)
 			require.NoError(t, w.Sandbox.SetFaults(c.kind, c.faults))

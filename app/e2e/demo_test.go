@@ -17,8 +17,8 @@ import (
 // play takes a whole population through its first loans.
 func (w *world) play(t *testing.T, merchants int, hostile bool) demo.Result {
 	t.Helper()
-	result, err := demo.Run(within(t, 5*time.Minute), w.Dev, demo.Options{
-		Book: population(merchants), Concurrency: 4, Hostile: hostile, Patience: patience, Now: clock.System,
+	result, err := demo.Run(within(t, 6*time.Minute), w.Dev, demo.Options{
+		Book: population(merchants), Concurrency: 4, Hostile: hostile, Patience: 3 * time.Minute, Now: clock.System,
 	})
 	require.NoError(t, err)
 	t.Log(result.Line())

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -50,8 +51,8 @@ func TestWorkerKilledAtEveryStepOfADrawdown(t *testing.T) {
 		lines[i] = w.credit(t)
 	}
 	healthy.stop(t)
-	for i, c := range cases {
-		t.Run(c.name, func(t *testing.T) { w.killed(t, c, lines[i]) }) //nolint:paralleltest // a worker that crashes takes the first draw that comes
+	for i, c := range cases { //nolint:paralleltest // a worker that crashes takes the first draw that comes
+		t.Run(c.name, func(t *testing.T) { w.killed(t, c, lines[i]) })
 	}
 	t.Run("stored, its workflow never started", func(t *testing.T) { w.neverStarted(t, lines[len(cases)]) }) //nolint:paralleltest // as above
 	t.Run("while gathering evidence", w.killedWhileGathering)                                                //nolint:paralleltest // as above
@@ -60,6 +61,7 @@ func TestWorkerKilledAtEveryStepOfADrawdown(t *testing.T) {
 }
 
 func (w *world) killed(t *testing.T, c killing, on credit) {
+	t.Helper()
 	if c.loseAnswer {
 		require.NoError(t, w.Sandbox.SetFaults(sandbox.Payout, sandbox.Faults{LostAnswerShare: 1, ForRequests: 1}))
 		defer w.Sandbox.ClearFaults(sandbox.Payout)
@@ -104,6 +106,7 @@ func (w *world) requireWorkflowEnded(t *testing.T, id string) {
 // neverStarted stores a draw as the web server does and dies before starting
 // its workflow: the sweeper of the next worker starts it.
 func (w *world) neverStarted(t *testing.T, on credit) {
+	t.Helper()
 	w.finish(t, on, apiclient.Drawdown{ID: w.orphan(t, on, on.part(60))})
 }
 
@@ -168,12 +171,7 @@ func (w *world) awaitEvent(t *testing.T, id string, wanted func(underwriting.Eve
 	_, err := apiclient.Await(within(t, patience), func(ctx context.Context) ([]underwriting.Event, error) {
 		return w.Stack.Underwriting.Events(ctx, id, 0)
 	}, func(events []underwriting.Event) bool {
-		for _, event := range events {
-			if wanted(event) {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(events, wanted)
 	}, 20*time.Millisecond)
 	require.NoError(t, err, "the event did not come")
 }

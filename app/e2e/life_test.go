@@ -43,7 +43,7 @@ func TestWholeLifeOfAFirstLoan(t *testing.T) {
 	phone.get(t, "/api/lines/"+line.ID).into(t, &line)
 	require.Equal(t, drawn.AmountFen, line.UsedFen)
 
-	w.requireOperatorSees(t, application.DecisionID)
+	w.requireOperatorSees(t, application.DecisionID, drawn.ID)
 	w.requireStrangerSeesNothing(t, []string{
 		"/api/merchants/" + id, "/api/merchants/" + id + "/lines", "/api/applications/" + application.ID, "/api/applications/" + application.ID + "/events",
 		"/api/applications/" + application.ID + "/contract", "/api/decisions/" + application.DecisionID,
@@ -134,9 +134,9 @@ func requireStory(t *testing.T, events []told) {
 	require.Len(t, arrived, len(evidence.Sources))
 }
 
-// requireOperatorSees checks what staff check: the decision replays and the
-// books sum to zero.
-func (w *world) requireOperatorSees(t *testing.T, decisionID string) {
+// requireOperatorSees checks what staff check: the decision replays, the
+// books sum to zero, and the draw is booked twice: promised and paid.
+func (w *world) requireOperatorSees(t *testing.T, decisionID, drawdownID string) {
 	t.Helper()
 	desk := w.browser(t)
 	signed := desk.send(t, http.MethodPost, "/api/auth/staff-sessions", "", map[string]string{"login": stack.DemoOperator, "password": stack.DemoPassword})
@@ -151,6 +151,9 @@ func (w *world) requireOperatorSees(t *testing.T, decisionID string) {
 	desk.get(t, "/api/ops/ledger/trial-balance").into(t, &balance)
 	require.True(t, balance.Balanced)
 	require.Len(t, balance.Items, 3)
+	var journals struct{ Items []struct{ Kind string } }
+	desk.get(t, "/api/ops/ledger/journals?subject=drawdown/"+drawdownID).into(t, &journals)
+	require.Len(t, journals.Items, 2)
 }
 
 // requireStrangerSeesNothing asks for a merchant's records as another one.

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"loan310/adapters/sandbox"
+	"loan310/app/apiclient"
 	"loan310/app/fault"
 	"loan310/app/stack"
 )
@@ -58,32 +60,52 @@ func TestOperatorSeesEveryProvider(t *testing.T) {
 	}
 }
 
-// TestNotReadyWithoutTemporal kills the Temporal server: the process lives on
-// and says what it lacks.
-func TestNotReadyWithoutTemporal(t *testing.T) {
+// TestTemporalKilled kills the Temporal server in the middle of a draw: the
+// process lives on and says what it lacks, what is asked of it is kept, and
+// the next start goes on with both.
+func TestTemporalKilled(t *testing.T) {
 	t.Parallel()
-	w := begin(t)
+	dir := t.TempDir()
+	environments <- struct{}{}
+	defer func() { <-environments }()
+	w, stop := start(t, dir)
+	defer stop()
+	on := w.credit(t)
+	require.NoError(t, w.Sandbox.SetFaults(sandbox.Payout, sandbox.Faults{PendingShare: 1, PendingMS: 5_000, ForRequests: 1}))
+	under := w.draw(t, on, "under-way", on.part(30))
+	w.awaitState(t, under.ID, "unknown")
+
 	desk := w.browser(t)
 	require.Equal(t, http.StatusOK, desk.get(t, "/readyz").status)
-	ended := make(chan error, 1)
-	wait := within(t, patience)
+	ended, wait := make(chan error, 1), within(t, patience)
 	go func() { ended <- w.Wait(wait) }()
 	require.NoError(t, syscall.Kill(w.Temporal.PID(), syscall.SIGKILL))
-	select {
-	case err := <-ended:
-		require.Equal(t, stack.CodeTemporal, fault.CodeOf(err))
-	case <-time.After(patience):
-		require.FailNow(t, "nobody noticed")
-	}
+	require.Equal(t, stack.CodeTemporal, fault.CodeOf(<-ended))
 	got := desk.get(t, "/readyz")
 	require.Equal(t, http.StatusServiceUnavailable, got.status)
-	var ready struct {
-		Status string
-		Checks map[string]string
-	}
+	var ready struct{ Checks map[string]string }
 	require.NoError(t, json.Unmarshal(got.body, &ready))
 	require.Equal(t, "ok", ready.Checks["database"])
-	require.NotEqual(t, "ok", ready.Checks["temporal"])
-	require.NotEmpty(t, ready.Checks["temporal"])
+	require.NotContains(t, []string{"ok", ""}, ready.Checks["temporal"])
 	require.Equal(t, http.StatusOK, desk.get(t, "/livez").status)
+	asked := w.draw(t, on, "asked", on.part(20))
+	require.Equal(t, "requested", asked.State)
+	stop()
+
+	again, stop := start(t, dir)
+	defer stop()
+	for _, id := range []string{under.ID, asked.ID} {
+		again.requirePaidOnce(t, again.end(t, id))
+	}
+	again.requireUsed(t, on.ID, under.AmountFen+asked.AmountFen)
+	again.requireSound(t)
+}
+
+// awaitState waits until a draw has a state.
+func (w *world) awaitState(t *testing.T, id, state string) {
+	t.Helper()
+	drawn, err := apiclient.Await(within(t, patience), func(ctx context.Context) (apiclient.Drawdown, error) {
+		return w.client.Drawdown(ctx, id)
+	}, func(d apiclient.Drawdown) bool { return d.State == state }, 100*time.Millisecond)
+	require.NoError(t, err, "the draw is %s", drawn.State)
 }

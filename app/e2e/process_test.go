@@ -92,7 +92,7 @@ func (w *world) worker(t *testing.T, args ...string) *laborer {
 	t.Helper()
 	l := &laborer{said: &journal{}, ended: make(chan struct{})}
 	all := append([]string{"worker", "--join", w.join(t), "--payout-grace", "1s", "--listen", ""}, args...)
-	l.command = exec.Command(binary(t), all...) //nolint:gosec,noctx // the command under test; killed by the test itself
+	l.command = exec.Command(binary(t), all...) //nolint:noctx // killed by the test itself
 	l.command.Env, l.command.Dir, l.command.Stderr = cleanEnvironment(), w.dir, l.said
 	out, err := l.command.StdoutPipe()
 	require.NoError(t, err)

@@ -18,7 +18,7 @@ func TestRailThatLosesAnswers(t *testing.T) {
 	w := begin(t)
 	lines := []credit{w.credit(t), w.credit(t), w.credit(t)}
 	require.NoError(t, w.Sandbox.SetFaults(sandbox.Payout, sandbox.Faults{
-		LostAnswerShare: 0.5, PendingShare: 0.2, PendingMS: 1_500, RefuseShare: 0.1, Seed: 310,
+		LostAnswerShare: 0.5, PendingShare: 0.2, PendingMS: 1_500, RefuseShare: 0.25, Seed: 310,
 	}))
 	drawn := make([]apiclient.Drawdown, 30)
 	var group sync.WaitGroup
@@ -51,7 +51,7 @@ func TestRailThatLosesAnswers(t *testing.T) {
 	}
 	t.Logf("ends: %v", ends)
 	require.Positive(t, ends["paid"])
-	require.Positive(t, ends["failed"], "no transfer was refused: choose another seed")
+	require.Positive(t, ends["failed"], "no transfer was refused")
 	for _, line := range lines {
 		w.requireUsed(t, line.ID, used[line.ID])
 	}
