@@ -140,6 +140,13 @@ type connectionFlags struct {
 	Database  string `help:"sqlite:///path/file.db or a PostgreSQL DSN." env:"LOAN310_DATABASE"`
 	Temporal  string `help:"Address of the Temporal frontend." default:"127.0.0.1:7233" env:"LOAN310_TEMPORAL"`
 	Namespace string `help:"Temporal namespace." default:"loan310" env:"LOAN310_NAMESPACE"`
+
+	TemporalTLS    bool   `name:"temporal-tls" help:"Encrypt the connection to Temporal; the next four do so too." env:"LOAN310_TEMPORAL_TLS"`
+	TemporalCA     string `name:"temporal-ca" help:"PEM file of the authorities that vouch for Temporal, instead of the system's." placeholder:"FILE" env:"LOAN310_TEMPORAL_CA"`
+	TemporalCert   string `help:"PEM file of our certificate for Temporal." placeholder:"FILE" env:"LOAN310_TEMPORAL_CERT"`
+	TemporalKey    string `help:"PEM file of its key." placeholder:"FILE" env:"LOAN310_TEMPORAL_KEY"`
+	TemporalAPIKey string `name:"temporal-api-key" help:"API key of a hosted Temporal." placeholder:"KEY" env:"LOAN310_TEMPORAL_API_KEY"`
+
 	Keys      string `help:"Keys file, see 'loan310 keys generate'." placeholder:"FILE" env:"LOAN310_KEYS"`
 	Providers string `help:"JSON file with addresses and credentials of the providers." placeholder:"FILE" env:"LOAN310_PROVIDERS"`
 	Join      string `help:"File written by 'loan310 dev --join', instead of all of these; allows demo secrets and the sandbox." placeholder:"FILE"`
@@ -152,6 +159,7 @@ func (c connectionFlags) config(e *env) (stack.Config, error) {
 	config := stack.Config{
 		Database: c.Database, Temporal: c.Temporal, Namespace: c.Namespace, Production: true,
 		PayoutGrace: c.PayoutGrace, Version: e.version, Logger: e.logger,
+		TemporalAccess: stack.TemporalAccess{TLS: c.TemporalTLS, CA: c.TemporalCA, Cert: c.TemporalCert, Key: c.TemporalKey, APIKey: c.TemporalAPIKey},
 	}
 	if c.Join != "" {
 		var joined join
@@ -160,6 +168,7 @@ func (c connectionFlags) config(e *env) (stack.Config, error) {
 		}
 		config.Database, config.Temporal, config.Namespace = joined.Database, joined.Temporal, joined.Namespace
 		config.Keys, config.Providers, config.Production = joined.Keys, joined.Providers, false
+		config.TemporalAccess = stack.TemporalAccess{}
 		return config, nil
 	}
 	if c.Keys != "" {

@@ -17,7 +17,6 @@ import (
 	"strings"
 	"time"
 
-	"loan310/adapters/sandbox"
 	"loan310/adapters/store"
 	"loan310/app/fault"
 )
@@ -36,6 +35,8 @@ type Config struct {
 	Health string
 	// Temporal is the frontend's host:port; Namespace its namespace.
 	Temporal, Namespace string
+	// TemporalAccess is how the frontend is spoken to.
+	TemporalAccess TemporalAccess
 	// Keys and Providers are required.
 	Keys      Keys
 	Providers Providers
@@ -129,44 +130,6 @@ func DemoKeys(dir string) (Keys, error) {
 	return keys, WriteFile(path, keys)
 }
 
-// Provider is how one external source is reached.
-type Provider struct {
-	URL   string `json:"url"`
-	Token string `json:"token,omitempty"`
-	KeyID string `json:"key_id,omitempty"`
-	Key   string `json:"key,omitempty"`
-}
-
-// PayoutProvider is how the payout rail is reached.
-type PayoutProvider struct {
-	URL           string `json:"url"`
-	AppID         string `json:"app_id"`
-	AppPrivateKey string `json:"app_private_key"` // PKCS #8 PEM
-	RailPublicKey string `json:"rail_public_key"` // PKIX PEM
-}
-
-// Providers are all external sources, by kind.
-type Providers struct {
-	Sandbox bool                `json:"sandbox"` // simulated; refused in production
-	Kinds   map[string]Provider `json:"kinds"`   // marketplace, logistics, bank, utility, bureau, registry, identity, notify
-	Payout  PayoutProvider      `json:"payout"`
-}
-
-// LogValue keeps credentials out of logs.
-func (Providers) LogValue() slog.Value { return slog.StringValue("[redacted]") }
-
-// SandboxProviders points every adapter at a running sandbox.
-func SandboxProviders(urls map[string]string, secrets sandbox.Secrets) Providers {
-	providers := Providers{Sandbox: true, Kinds: map[string]Provider{}}
-	for _, kind := range sandbox.Kinds() {
-		providers.Kinds[kind] = Provider{URL: urls[kind], Token: secrets.Tokens[kind], KeyID: secrets.KeyIDs[kind], Key: secrets.Keys[kind]}
-	}
-	providers.Payout = PayoutProvider{
-		URL: urls[sandbox.Payout], AppID: secrets.AppID, AppPrivateKey: secrets.AppPrivateKey, RailPublicKey: secrets.RailPublicKey,
-	}
-	return providers
-}
-
 // Check reports everything that is missing or, in production, unsafe.
 func (c Config) Check() error {
 	var wrong []string
@@ -176,11 +139,8 @@ func (c Config) Check() error {
 	if len(c.Keys.Store) == 0 || len(c.Keys.Payload) == 0 || c.Keys.Pepper == "" {
 		wrong = append(wrong, "no keys: make them with `loan310 keys generate --out FILE` and give --keys FILE")
 	}
-	for _, kind := range sandbox.Kinds() {
-		if c.Providers.Kinds[kind].URL == "" && kind != sandbox.Payout {
-			wrong = append(wrong, "no address of provider "+kind+": give it in --providers FILE")
-		}
-	}
+	wrong = append(wrong, c.Providers.wrong()...)
+	wrong = append(wrong, c.TemporalAccess.wrong()...)
 	if c.Production && c.Keys.Demo {
 		wrong = append(wrong, "demo keys: make real ones with `loan310 keys generate --out FILE`")
 	}

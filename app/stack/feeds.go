@@ -63,23 +63,27 @@ func (o *outside) connectHistories(providers Providers, board *breaker.Board, no
 	at := providers.Kinds
 	orders, err := marketplace.New(marketplace.Settings{
 		BaseURL: at[sandbox.Marketplace].URL, Token: at[sandbox.Marketplace].Token,
-		KeyID: at[sandbox.Marketplace].KeyID, Key: at[sandbox.Marketplace].Key,
+		KeyID: at[sandbox.Marketplace].KeyID, Key: at[sandbox.Marketplace].Key, Guard: providers.guard(sandbox.Marketplace),
 	}, board, now)
 	if err != nil {
 		return fmt.Errorf("marketplace: %w", err)
 	}
 	waybills, err := logistics.New(logistics.Settings{
 		BaseURL: at[sandbox.Logistics].URL, Token: at[sandbox.Logistics].Token,
-		KeyID: at[sandbox.Logistics].KeyID, Key: at[sandbox.Logistics].Key,
+		KeyID: at[sandbox.Logistics].KeyID, Key: at[sandbox.Logistics].Key, Guard: providers.guard(sandbox.Logistics),
 	}, board, now)
 	if err != nil {
 		return fmt.Errorf("logistics: %w", err)
 	}
-	transactions, err := bank.New(bank.Settings{BaseURL: at[sandbox.Bank].URL, Token: at[sandbox.Bank].Token, PseudonymKey: pseudonymKey}, board, now)
+	transactions, err := bank.New(bank.Settings{
+		BaseURL: at[sandbox.Bank].URL, Token: at[sandbox.Bank].Token, PseudonymKey: pseudonymKey, Guard: providers.guard(sandbox.Bank),
+	}, board, now)
 	if err != nil {
 		return fmt.Errorf("bank: %w", err)
 	}
-	bills, err := utility.New(utility.Settings{BaseURL: at[sandbox.Utility].URL, ClientID: at[sandbox.Utility].KeyID, ClientSecret: at[sandbox.Utility].Key}, board)
+	bills, err := utility.New(utility.Settings{
+		BaseURL: at[sandbox.Utility].URL, ClientID: at[sandbox.Utility].KeyID, ClientSecret: at[sandbox.Utility].Key, Guard: providers.guard(sandbox.Utility),
+	}, board)
 	if err != nil {
 		return fmt.Errorf("utility: %w", err)
 	}
@@ -90,7 +94,7 @@ func (o *outside) connectHistories(providers Providers, board *breaker.Board, no
 
 // connectSpots makes the paid single-waybill check.
 func (o *outside) connectSpots(providers Providers, board *breaker.Board, now clock.Clock) error {
-	at := providers.Kinds[sandbox.Logistics]
+	at := providers.Kinds[Kuaidi100]
 	spot, err := logistics.NewSpot(logistics.SpotSettings{
 		BaseURL: at.URL, Customer: at.KeyID, Key: at.Key, Guard: breaker.Settings{MaxWait: 2 * time.Second, MaxConcurrent: 32},
 	},
@@ -113,7 +117,9 @@ func (s spots) SpotCheck(ctx context.Context, applicationID, waybillNo, carrier 
 // connectRecords makes the sources that answer with one record.
 func (o *outside) connectRecords(providers Providers, board *breaker.Board, now clock.Clock) error {
 	guard := func(kind string, budget time.Duration) *breaker.Guard {
-		return breaker.New(breaker.Settings{Name: kind, Budget: budget, MaxWait: time.Second}, board)
+		settings := providers.guard(kind)
+		settings.Budget, settings.MaxWait = budget, time.Second
+		return breaker.New(settings, board)
 	}
 	at := providers.Kinds
 	reports, err := bureau.New(bureau.Options{
@@ -161,6 +167,8 @@ func (o *outside) connectRail(provider PayoutProvider, board *breaker.Board, now
 	}
 	rail, err := payout.New(payout.Options{
 		GatewayURL: provider.URL, AppID: provider.AppID, PrivateKey: private, PublicKey: public, Clock: now,
+		AppCertSN: provider.AppCertSN, RootCertSN: provider.RootCertSN, IdentityType: provider.IdentityType,
+		SceneName: provider.SceneName, SceneReports: provider.SceneReports,
 		Guard: breaker.New(breaker.Settings{Name: sandbox.Payout, Budget: 8 * time.Second, MaxConcurrent: 128}, board),
 	})
 	if err != nil {

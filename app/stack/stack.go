@@ -109,10 +109,14 @@ func (s *Stack) dialTemporal(ctx context.Context) error {
 		return err
 	}
 	data, failure := workflows.Converters(cipher)
-	s.Temporal, err = client.DialContext(ctx, client.Options{
+	options := client.Options{
 		HostPort: s.config.Temporal, Namespace: s.config.Namespace, DataConverter: data, FailureConverter: failure,
 		Logger: temporallog.NewStructuredLogger(s.config.Logger),
-	})
+	}
+	if err := s.config.TemporalAccess.apply(&options); err != nil {
+		return err
+	}
+	s.Temporal, err = client.DialContext(ctx, options)
 	if err != nil {
 		return fault.New(fault.Unavailable, workflows.CodeChainDown, "no Temporal server answers at %s", s.config.Temporal).Wrap(err)
 	}
