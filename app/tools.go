@@ -8,7 +8,6 @@ import (
 	"text/tabwriter"
 
 	"loan310/adapters/dossier"
-	"loan310/adapters/store"
 	"loan310/app/fault"
 	"loan310/app/stack"
 )
@@ -222,24 +221,20 @@ type ledgerFaultView struct {
 	Have    int64  `json:"have"`
 }
 
-func printLedger(w io.Writer, report store.LedgerReport) error {
+func printLedger(w io.Writer, report stack.LedgerReport) error {
 	view := ledgerView{Journals: report.Journals, Postings: report.Postings, Balances: []ledgerBalance{}, Faults: []ledgerFaultView{}}
 	for _, b := range report.Balances {
 		view.Balances = append(view.Balances, ledgerBalance{string(b.Account), int64(b.Amount), b.Count})
 	}
-	unbalanced := 0
 	for _, f := range report.Faults {
 		view.Faults = append(view.Faults, ledgerFaultView{f.Rule, f.Subject, int64(f.Want), int64(f.Have)})
-		if f.Rule == store.RuleJournalBalances {
-			unbalanced++
-		}
 	}
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
 	if err := encoder.Encode(view); err != nil {
 		return fmt.Errorf("print the report: %w", err)
 	}
-	fmt.Fprintf(w, "journals=%d unbalanced=%d faults=%d\n", report.Journals, unbalanced, len(report.Faults))
+	fmt.Fprintf(w, "journals=%d unbalanced=%d faults=%d\n", report.Journals, stack.Unbalanced(report), len(report.Faults))
 	return nil
 }
 

@@ -18,13 +18,13 @@ import (
 func TestJanitorSweepsFromTimeToTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		began := time.Now() //nolint:forbidigo // the bubble's own clock
+		began := time.Now()
 		var at []time.Duration
 		var log bytes.Buffer
 		janitor := stack.Janitor{
 			Logger: slog.New(slog.NewTextHandler(&log, nil)),
 			Sweep: func(ctx context.Context) (store.Swept, error) {
-				at = append(at, time.Since(began)) //nolint:forbidigo // as above
+				at = append(at, time.Since(began))
 				switch len(at) {
 				case 1:
 					return store.Swept{}, nil

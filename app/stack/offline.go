@@ -31,6 +31,20 @@ func SecurityOf(db *store.DB) *security.Service {
 	return security.NewService(security.Deps{Store: db.Security(), Now: clock.System, NewID: ident.NewID})
 }
 
+// LedgerReport is what verifying the ledger found.
+type LedgerReport = store.LedgerReport
+
+// Unbalanced counts the journals of a report that do not sum to zero.
+func Unbalanced(report LedgerReport) int {
+	count := 0
+	for _, found := range report.Faults {
+		if found.Rule == store.RuleJournalBalances {
+			count++
+		}
+	}
+	return count
+}
+
 // ReplayerOf replays decisions of a database; it cannot make new ones.
 func ReplayerOf(db *store.DB, logger *slog.Logger) *underwriting.Service {
 	return underwriting.NewService(underwriting.Deps{

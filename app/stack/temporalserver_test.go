@@ -21,7 +21,7 @@ func TestTemporalServerIsToldByFlagsAlone(t *testing.T) {
 	dir := t.TempDir()
 	standIn := filepath.Join(dir, "temporal-server")
 	script := "#!/bin/sh\nenv > " + dir + "/env\necho \"$@\" > " + dir + "/args\necho temporal ready grpc=127.0.0.1:1 ui=\ncat > /dev/null\n"
-	require.NoError(t, os.WriteFile(standIn, []byte(script), 0o700)) //nolint:gosec // it must be executable
+	require.NoError(t, os.WriteFile(standIn, []byte(script), 0o700))
 	server, err := stack.StartTemporal(t.Context(), stack.TemporalOptions{Binary: standIn, Database: "file.db", Host: "127.0.0.1", Port: 7, UIPort: 8})
 	require.NoError(t, err)
 	require.Equal(t, "127.0.0.1:1", server.Address)
