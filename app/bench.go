@@ -13,7 +13,7 @@ import (
 )
 
 type benchCommand struct {
-	Merchants int    `help:"Merchants whose first loans are timed; a quarter goes to the latencies." default:"160"`
+	Merchants int    `help:"Merchants of the population; those likely to be approved are timed as loans, the others as decisions." default:"160"`
 	BigOrders int    `help:"Orders of one big merchant, decided while the heap is watched; 0 = none." default:"100000"`
 	Draws     int    `help:"Draws that are timed." default:"800"`
 	Workflows int    `help:"Empty workflows of the floor." default:"800"`
