@@ -58,7 +58,7 @@ func start(t *testing.T, dir string, change ...func(*settings)) (*world, func())
 	t.Helper()
 	log := &journal{}
 	s := settings{options: stack.DevOptions{
-		Dir: dir, NoUI: true, TemporalBinary: temporalBinary(t), Book: population(30), PayoutGrace: time.Second, Version: "e2e",
+		Dir: dir, NoUI: true, TemporalBinary: temporalBinary(t), Book: population(40), PayoutGrace: time.Second, Version: "e2e",
 		Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})), TemporalLog: log,
 	}}
 	for _, apply := range change {

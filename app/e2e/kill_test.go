@@ -129,7 +129,7 @@ func (w *world) killedWhileGathering(t *testing.T) {
 	second := w.worker(t)
 	for _, id := range []string{application.ID, never.ID} {
 		answered := w.answer(t, id, settled)
-		require.Equal(t, "approved", answered.State)
+		requireJudged(t, answered)
 		require.Equal(t, 1, answered.Decision.Seq)
 		require.LessOrEqual(t, answered.DecidedAt.Sub(answered.SubmittedAt), underwriting.Within)
 		w.requireWorkflowEnded(t, "underwriting/"+id)
