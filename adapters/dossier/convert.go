@@ -54,7 +54,7 @@ func (c *converter) read(name string, need []string, visit func(foreignRow) (ski
 	if err != nil {
 		return fmt.Errorf("convert %s: %w", name, err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	table := csv.NewReader(file)
 	header, err := table.Read()
 	if err != nil {

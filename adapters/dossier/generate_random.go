@@ -60,9 +60,6 @@ func hours(n float64) time.Duration { return time.Duration(n*3600) * time.Second
 
 func days(n int) time.Duration { return time.Duration(n) * 24 * time.Hour }
 
-// unit turns a hash into a number in [0, 1).
-func unit(hash uint64) float64 { return float64(hash>>11) / (1 << 53) }
-
 func mulMod(a, b, m uint64) uint64 {
 	high, low := bits.Mul64(a%m, b%m)
 	_, rest := bits.Div64(high, low, m)

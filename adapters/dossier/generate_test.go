@@ -279,7 +279,8 @@ func TestTheBigMerchantHasExactlyItsOrders(t *testing.T) {
 	g := dossier.Generate(dossier.GenerateOptions{Merchants: 3, BigMerchantOrders: 54_321})
 	require.Equal(t, dossier.ArchetypeEstablished, g.Merchants()[0].Archetype)
 	count := 0
-	for range g.Orders(g.Merchants()[0].ID) {
+	for _, err := range g.Orders(g.Merchants()[0].ID) {
+		require.NoError(t, err)
 		count++
 	}
 	require.Equal(t, 54_321, count)

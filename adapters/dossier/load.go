@@ -89,7 +89,7 @@ func load[T any](ctx context.Context, l *loader, s schema[T], emit func(*T)) err
 		counts.Faults++
 		return l.report(&RowError{File: name, Column: "file", Code: CodeFile, Reason: err.Error()})
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	clear(l.register.seen)
 	return readRows(ctx, l, s, file, &counts, emit)
 }

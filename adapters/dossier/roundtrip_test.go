@@ -3,6 +3,7 @@ package dossier_test
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -103,9 +104,10 @@ func TestTheSameSeedGivesTheSameBytes(t *testing.T) {
 		require.NoError(t, err)
 		return digest(t, dir)
 	}
-	require.Equal(t, write(11, false), write(11, false))
-	require.Equal(t, write(11, true), write(11, true))
-	require.NotEqual(t, write(11, false), write(12, false))
+	plain, packed := write(11, false), write(11, true)
+	require.Equal(t, plain, write(11, false))
+	require.Equal(t, packed, write(11, true))
+	require.NotEqual(t, plain, write(12, false))
 }
 
 // TestImportedPlusRejectedIsRowsWhateverTheHarm changes random bytes of a good
@@ -124,10 +126,7 @@ func TestImportedPlusRejectedIsRowsWhateverTheHarm(t *testing.T) {
 		files[name] = strings.Join(lines[:min(len(lines), 8)], "")
 	}
 	rapid.Check(t, func(rt *rapid.T) {
-		harmed := map[string]string{}
-		for name, text := range files {
-			harmed[name] = text
-		}
+		harmed := maps.Clone(files)
 		for range rapid.IntRange(1, 6).Draw(rt, "harms") {
 			name := rapid.SampledFrom([]string{"merchants", "applications", "orders", "waybills", "transactions", "utility_bills", "bureau", "registry", "outcomes"}).Draw(rt, "file")
 			text := []byte(harmed[name])

@@ -2,7 +2,6 @@ package dossier_test
 
 import (
 	"context"
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -104,7 +103,7 @@ func TestEachRuleNamesFileLineAndColumn(t *testing.T) {
 			_, err := dossier.Open(dir)
 			require.ErrorContains(t, err, lines[0])
 			var row *dossier.RowError
-			require.True(t, errors.As(err, &row))
+			require.ErrorAs(t, err, &row)
 			require.Equal(t, fault.Invalid, fault.KindOf(err))
 		})
 	}
@@ -195,13 +194,18 @@ func TestFilesThatCannotBeReadAreFaultsOfTheFile(t *testing.T) {
 		harm func(t *testing.T, dir string)
 		want string
 	}{
-		{"missing", func(t *testing.T, dir string) { require.NoError(t, os.Remove(filepath.Join(dir, "bureau.csv"))) }, "bureau.csv:0: file: neither bureau.csv nor bureau.csv.gz is there"},
-		{"twice", func(t *testing.T, dir string) { put(t, dir, "orders.csv.gz", "x") }, "orders.csv:0: file: stands there twice, as orders.csv and orders.csv.gz"},
-		{"empty", func(t *testing.T, dir string) { put(t, dir, "waybills.csv", "") }, "waybills.csv:0: file: is empty: the header is missing"},
+		{"missing", func(t *testing.T, dir string) {
+			t.Helper()
+			require.NoError(t, os.Remove(filepath.Join(dir, "bureau.csv")))
+		}, "bureau.csv:0: file: neither bureau.csv nor bureau.csv.gz is there"},
+		{"twice", func(t *testing.T, dir string) { t.Helper(); put(t, dir, "orders.csv.gz", "x") }, "orders.csv:0: file: stands there twice, as orders.csv and orders.csv.gz"},
+		{"empty", func(t *testing.T, dir string) { t.Helper(); put(t, dir, "waybills.csv", "") }, "waybills.csv:0: file: is empty: the header is missing"},
 		{"not gzip", func(t *testing.T, dir string) {
+			t.Helper()
 			require.NoError(t, os.Rename(filepath.Join(dir, "registry.csv"), filepath.Join(dir, "registry.csv.gz")))
 		}, "registry.csv.gz:0: file: is not gzip"},
 		{"gzip cut short", func(t *testing.T, dir string) {
+			t.Helper()
 			book, err := dossier.Open(dir)
 			require.NoError(t, err)
 			_, err = dossier.Write(dir, book, true)

@@ -20,7 +20,7 @@ import (
 // when there are none.
 func Write(dir string, b Book, gz bool) (Counts, error) {
 	counts := Counts{Files: map[string]int64{}}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return counts, fmt.Errorf("write dossier: %w", err)
 	}
 	merchants := b.Merchants()

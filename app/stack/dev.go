@@ -22,11 +22,11 @@ import (
 )
 
 // Demo credentials, made by Dev and refused in production.
-const ( //nolint:gosec // they are public by design
+const (
 	DemoOperator = "operator@demo.loan310"
 	DemoAnalyst  = "analyst@demo.loan310"
 	DemoPassword = "demo-password-310"
-	DemoAPIKey   = "l310_demo_key_for_local_use_only"
+	DemoAPIKey   = "l310_demo_key_for_local_use_only" //nolint:gosec // public by design
 	DemoPlatform = "demo-platform"
 )
 
