@@ -192,9 +192,10 @@ func (c *Client) Drawdown(ctx context.Context, id string) (Drawdown, error) {
 // CodeStillOpen marks a thing that did not come to its end in time.
 const CodeStillOpen fault.Code = "still_open"
 
-// Await reads until done says so, with growing pauses up to most.
+// Await reads until done says so, with pauses that grow from a quarter of most
+// to most.
 func Await[T any](ctx context.Context, read func(context.Context) (T, error), done func(T) bool, most time.Duration) (T, error) {
-	pause := 5 * time.Millisecond
+	pause := most / 4
 	for {
 		got, err := read(ctx)
 		if err == nil && done(got) {

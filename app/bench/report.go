@@ -44,10 +44,6 @@ func resident(pid int) int64 {
 	return 0
 }
 
-// cpu gives the processor time that this process and the Temporal server have
-// used.
-func (b *bench) cpu() time.Duration { return used(os.Getpid()) + used(b.dev.Temporal.PID()) }
-
 // used gives a process's processor time (utime and stime of /proc/PID/stat,
 // in hundredths of a second), 0 where there is no /proc.
 func used(pid int) time.Duration {
@@ -111,10 +107,10 @@ func median(values []time.Duration) time.Duration {
 // Print writes the figures with their ratios to the floor.
 func (r Result) Print(w io.Writer) {
 	floor := (r.FloorBefore.PerSecond() + r.FloorAfter.PerSecond()) / 2
-	fmt.Fprintf(w, "\n%-44s %9s %9s %7s %9s %s\n", "what", "per s", "/ floor", "aim", "CPU ms", "done (failed)")
+	fmt.Fprintf(w, "\n%-44s %9s %9s %7s %8s %8s %s\n", "what", "per s", "/ floor", "aim", "ours ms", "Temporal", "done (failed)")
 	row := func(what string, rate Rate, aim string) {
-		fmt.Fprintf(w, "%-44s %9.1f %9.2f %7s %9.1f %d (%d)\n", what, rate.PerSecond(), rate.PerSecond()/floor, aim,
-			ms(rate.CPU)/float64(rate.Done), rate.Done, rate.Failed)
+		fmt.Fprintf(w, "%-44s %9.1f %9.2f %7s %8.1f %8.1f %d (%d)\n", what, rate.PerSecond(), rate.PerSecond()/floor, aim,
+			ms(rate.Ours)/float64(rate.Done), ms(rate.Temporal)/float64(rate.Done), rate.Done, rate.Failed)
 	}
 	row("empty workflow, before (floor)", r.FloorBefore, "")
 	row("empty workflow, after (floor)", r.FloorAfter, "")
