@@ -78,21 +78,9 @@ func (s Settings) withDefaults() Settings {
 	if s.Codes == nil {
 		s.Codes = DefaultCodes()
 	}
-	if s.MaxPages <= 0 {
-		s.MaxPages = 1_000
-	}
-	if s.Budget <= 0 {
-		s.Budget = 25 * time.Second
-	}
-	if s.Guard.Name == "" {
-		s.Guard.Name = provider
-	}
-	if s.Guard.Budget <= 0 {
-		s.Guard.Budget = 6 * time.Second
-	}
-	if s.Guard.MaxConcurrent == 0 {
-		s.Guard.MaxConcurrent = 32
-	}
+	breaker.Default(&s.MaxPages, 1_000)
+	breaker.Default(&s.Budget, 25*time.Second)
+	s.Guard = s.Guard.Or(provider, 6*time.Second, 32)
 	return s
 }
 
@@ -135,10 +123,9 @@ func (f *Feed) Close() { f.client.Close() }
 // does not know is Found false. Errors: those of emit as they are; everything
 // else fault.Unavailable.
 func (f *Feed) Fetch(ctx context.Context, query underwriting.Query, emit func(*evidence.Transaction) error) (underwriting.Fetched, error) {
-	run := &fetch{Feed: f, query: query, emit: emit}
-	overall, cancel := context.WithTimeout(ctx, f.settings.Budget)
+	budget, cancel := httpx.NewBudget(ctx, f.client, f.guard, f.settings.Budget)
 	defer cancel()
-	run.overall = overall
+	run := &fetch{Feed: f, budget: budget, query: query, emit: emit}
 	err := run.resolve(ctx)
 	if errors.Is(err, errUnknown) {
 		return underwriting.Fetched{}, nil
@@ -164,7 +151,7 @@ var errUnknown = errors.New("unknown account")
 // fetch is one Fetch under way.
 type fetch struct {
 	*Feed
-	overall  context.Context //nolint:containedctx // the budget of this fetch alone
+	budget   *httpx.Budget
 	query    underwriting.Query
 	emit     func(*evidence.Transaction) error
 	consent  string
@@ -178,47 +165,37 @@ func (r *fetch) resolve(ctx context.Context) error {
 	if r.query.AccountNumber == "" {
 		return errUnknown
 	}
-	consent, err := guarded(ctx, r, "create_consent", breaker.Call, r.createConsent)
+	consent, err := httpx.Within(ctx, r.budget, "create_consent", breaker.Call, r.createConsent)
 	if fault.KindOf(err) == fault.NotFound {
 		return errUnknown
 	}
 	if err != nil {
-		return unavailable(err)
+		return r.client.Unavailable(err)
 	}
 	r.consent = consent
-	r.accounts, err = guarded(ctx, r, "list_accounts", breaker.HedgedRead, r.listAccounts)
+	r.accounts, err = httpx.Within(ctx, r.budget, "list_accounts", breaker.HedgedRead, r.listAccounts)
 	if err != nil {
-		return unavailable(err)
+		return r.client.Unavailable(err)
 	}
 	return nil
 }
 
 // turn reads one page and hands its rows on.
 func (r *fetch) turn(ctx context.Context, account, link string) (string, error) {
-	page, err := guarded(ctx, r, "list_transactions", breaker.HedgedRead, func(ctx context.Context) (Page, error) {
+	page, err := httpx.Within(ctx, r.budget, "list_transactions", breaker.HedgedRead, func(ctx context.Context) (Page, error) {
 		return r.readPage(ctx, account, link)
 	})
 	if err != nil {
-		return "", unavailable(err)
+		return "", r.client.Unavailable(err)
 	}
 	r.pages++
 	if page.Next == "" && page.TotalPages > 0 && page.TotalPages != r.pages {
 		return "", r.client.Malformed("list transactions", "the pages end before TotalPages")
 	}
-	r.dataAsOf = older(r.dataAsOf, page.DataAsOf)
-	for i := range page.Rows {
-		if err := spent(ctx, r.overall); err != nil {
-			return "", err
-		}
-		row := &page.Rows[i]
-		if row.BookedAt.Before(r.query.Since) || !row.BookedAt.Before(r.query.Until) {
-			continue
-		}
-		if err := r.emit(row); err != nil {
-			return "", err
-		}
-	}
-	return page.Next, nil
+	r.dataAsOf = httpx.Earlier(r.dataAsOf, page.DataAsOf)
+	return page.Next, httpx.HandOn(ctx, r.budget, page.Rows, func(row *evidence.Transaction) bool {
+		return httpx.InWindow(r.query, row.BookedAt)
+	}, r.emit)
 }
 
 // consentRequest is the body of a new consent.
@@ -307,14 +284,10 @@ func (r *fetch) readPage(ctx context.Context, account, link string) (Page, error
 		return Page{}, r.client.Malformed(op, "the answer is to another interaction")
 	}
 	page, err := ParsePage(response.Body, Reading{Codes: r.settings.Codes, PseudonymKey: r.settings.PseudonymKey})
-	switch {
-	case err == nil:
-		return page, nil
-	case errors.Is(err, errMalformed):
-		return Page{}, r.client.Malformed(op, err.Error())
-	default:
-		return Page{}, fault.New(fault.Unavailable, httpx.CodeDown, "%s: %s: the answer broke off", provider, op).Wrap(err)
+	if err != nil {
+		return Page{}, r.client.Unreadable(op, err, errMalformed)
 	}
+	return page, nil
 }
 
 func (r *fetch) header(consent string) http.Header {

@@ -49,6 +49,22 @@ type Settings struct {
 	HedgeAfter time.Duration
 }
 
+// Or gives the settings with a name, a budget and a number of places where
+// they have none of their own.
+func (s Settings) Or(name string, budget time.Duration, places uint) Settings {
+	setDefault(&s.Name, name)
+	Default(&s.Budget, budget)
+	setDefault(&s.MaxConcurrent, places)
+	return s
+}
+
+// Default fills in a limit that is not set, which any but a positive one is.
+func Default[T int | time.Duration](limit *T, otherwise T) {
+	if *limit <= 0 {
+		*limit = otherwise
+	}
+}
+
 // withDefaults fills in what zero values stand for.
 func (s Settings) withDefaults() Settings {
 	setDefault(&s.Window, 30*time.Second)

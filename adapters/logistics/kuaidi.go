@@ -153,13 +153,13 @@ func (a *kuaidiAnswer) track(row *evidence.Waybill) error {
 		if err != nil {
 			return badAnswer("event " + strconv.Itoa(i+1) + " has no time")
 		}
-		first = older(first, at)
+		first = httpx.Earlier(first, at)
 		if at.After(last) {
 			last = at
 		}
 		switch {
 		case step.is("1", "揽收"):
-			pickedUp = older(pickedUp, at)
+			pickedUp = httpx.Earlier(pickedUp, at)
 		case step.is("3", "签收") && at.After(signedFor):
 			signedFor = at
 		}

@@ -41,15 +41,7 @@ type SpotSettings struct {
 }
 
 func (s SpotSettings) withDefaults() SpotSettings {
-	if s.Guard.Name == "" {
-		s.Guard.Name = spotProvider
-	}
-	if s.Guard.Budget <= 0 {
-		s.Guard.Budget = 3 * time.Second
-	}
-	if s.Guard.MaxConcurrent == 0 {
-		s.Guard.MaxConcurrent = 8
-	}
+	s.Guard = s.Guard.Or(spotProvider, 3*time.Second, 8)
 	return s
 }
 

@@ -2,7 +2,6 @@ package marketplace
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"time"
 
@@ -13,26 +12,12 @@ import (
 
 // Limits of one page. They bound the memory a page can take.
 const (
-	maxPageBytes = 16 << 20
-	maxID        = 128
-	maxText      = 512
-	maxCursor    = 512
+	maxID   = 128
+	maxText = 512
 )
 
 // Page is one page of orders as the contract's trailer closes it.
-type Page struct {
-	Rows     []evidence.Order // in the page's order
-	Next     string           // cursor of the next page; empty = last
-	DataAsOf time.Time        // zero = not said
-}
-
-// errMalformed marks a page that breaks the contract. Its text names rows by
-// number and fields by name, never values.
-var errMalformed = errors.New("malformed page")
-
-func malformed(format string, args ...any) error {
-	return fmt.Errorf("%w: %s", errMalformed, fmt.Sprintf(format, args...))
-}
+type Page = httpx.Page[evidence.Order]
 
 // line is one line of a page: an order, or the trailer when Page is there.
 type line struct {
@@ -58,66 +43,14 @@ type line struct {
 	WaybillNo   string     `json:"waybill_no"`
 	ReviewScore int32      `json:"review_score"`
 
-	Page *trailer `json:"page"`
-}
-
-type trailer struct {
-	Next     string    `json:"next"`
-	DataAsOf time.Time `json:"data_as_of"`
-	Rows     *int      `json:"rows"`
+	Page *httpx.Trailer `json:"page"`
 }
 
 // ParsePage reads one NDJSON page of at most limit orders. A page without its
 // trailer, with another number of rows than the trailer says, or with a row
 // that breaks the contract is an error, and then nothing of it may be used.
 func ParsePage(in io.Reader, limit int) (Page, error) {
-	var page Page
-	closed := false
-	limited := &io.LimitedReader{R: in, N: maxPageBytes + 1}
-	_, err := httpx.DecodeLines(limited, func(next *line) error {
-		if closed {
-			return malformed("a line after the trailer")
-		}
-		if next.Page != nil {
-			closed = true
-			return page.close(next.Page)
-		}
-		if len(page.Rows) == limit {
-			return malformed("more than the %d rows asked for", limit)
-		}
-		row, err := next.order()
-		if err != nil {
-			return malformed("row %d: %s", len(page.Rows)+1, err.Error())
-		}
-		if page.Rows == nil {
-			page.Rows = make([]evidence.Order, 0, limit)
-		}
-		page.Rows = append(page.Rows, row)
-		return nil
-	})
-	broken, ok := errors.AsType[*httpx.LineError](err)
-	switch {
-	case limited.N <= 0:
-		return Page{}, malformed("longer than %d bytes", maxPageBytes)
-	case ok:
-		return Page{}, malformed("%s", broken.Error())
-	case err != nil:
-		return Page{}, err
-	case !closed:
-		return Page{}, malformed("cut after row %d: no trailer", len(page.Rows))
-	}
-	return page, nil
-}
-
-func (p *Page) close(end *trailer) error {
-	if end.Rows == nil || *end.Rows != len(p.Rows) {
-		return malformed("the trailer counts other rows than the %d that came", len(p.Rows))
-	}
-	if len(end.Next) > maxCursor {
-		return malformed("the cursor is longer than %d bytes", maxCursor)
-	}
-	p.Next, p.DataAsOf = end.Next, end.DataAsOf.UTC()
-	return nil
+	return contract.ParsePage(in, limit)
 }
 
 // order checks a row against the contract. Errors name fields, never values.

@@ -20,7 +20,6 @@ package utility
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -61,24 +60,10 @@ type Settings struct {
 }
 
 func (s Settings) withDefaults() Settings {
-	if s.PageSize <= 0 {
-		s.PageSize = 200
-	}
-	if s.MaxPages <= 0 {
-		s.MaxPages = 200
-	}
-	if s.Budget <= 0 {
-		s.Budget = 25 * time.Second
-	}
-	if s.Guard.Name == "" {
-		s.Guard.Name = provider
-	}
-	if s.Guard.Budget <= 0 {
-		s.Guard.Budget = 8 * time.Second
-	}
-	if s.Guard.MaxConcurrent == 0 {
-		s.Guard.MaxConcurrent = 16
-	}
+	breaker.Default(&s.PageSize, 200)
+	breaker.Default(&s.MaxPages, 200)
+	breaker.Default(&s.Budget, 25*time.Second)
+	s.Guard = s.Guard.Or(provider, 8*time.Second, 16)
 	return s
 }
 
@@ -112,38 +97,27 @@ func (f *Feed) Close() { f.client.Close() }
 // Found false. Errors: those of emit as they are; everything else
 // fault.Unavailable.
 func (f *Feed) Fetch(ctx context.Context, query underwriting.Query, emit func(*evidence.UtilityBill) error) (underwriting.Fetched, error) {
-	overall, cancel := context.WithTimeout(ctx, f.settings.Budget)
+	budget, cancel := httpx.NewBudget(ctx, f.client, f.guard, f.settings.Budget)
 	defer cancel()
-	run := &fetch{Feed: f, overall: overall, query: query}
-	grant, err := guarded(ctx, run, "token", breaker.Call, run.authorise)
+	run := &fetch{Feed: f, budget: budget, query: query}
+	grant, err := httpx.Within(ctx, run.budget, "token", breaker.Call, run.authorise)
 	if fault.KindOf(err) == fault.NotFound {
 		return underwriting.Fetched{}, nil
 	}
 	if err != nil {
-		return underwriting.Fetched{}, unavailable(err)
+		return underwriting.Fetched{}, f.client.Unavailable(err)
 	}
 	fetched := underwriting.Fetched{Found: true}
+	inWindow := func(bill *evidence.UtilityBill) bool { return httpx.InWindow(query, bill.PeriodStart) }
 	err = httpx.Walk(grant.link, f.settings.MaxPages, func(link string) (string, error) {
-		page, err := guarded(ctx, run, "batch", breaker.HedgedRead, func(ctx context.Context) (Page, error) {
+		page, err := httpx.Within(ctx, run.budget, "batch", breaker.HedgedRead, func(ctx context.Context) (Page, error) {
 			return run.read(ctx, grant.token, link)
 		})
 		if err != nil {
-			return "", unavailable(err)
+			return "", f.client.Unavailable(err)
 		}
-		fetched.DataAsOf = older(fetched.DataAsOf, page.Updated)
-		for i := range page.Bills {
-			if err := spent(ctx, overall); err != nil {
-				return "", err
-			}
-			bill := &page.Bills[i]
-			if bill.PeriodStart.Before(query.Since) || !bill.PeriodStart.Before(query.Until) {
-				continue
-			}
-			if err := emit(bill); err != nil {
-				return "", err
-			}
-		}
-		return page.Next, nil
+		fetched.DataAsOf = httpx.Earlier(fetched.DataAsOf, page.Updated)
+		return page.Next, httpx.HandOn(ctx, budget, page.Bills, inWindow, emit)
 	})
 	if err != nil {
 		return underwriting.Fetched{}, err
@@ -154,8 +128,8 @@ func (f *Feed) Fetch(ctx context.Context, query underwriting.Query, emit func(*e
 // fetch is one Fetch under way.
 type fetch struct {
 	*Feed
-	overall context.Context //nolint:containedctx // the budget of this fetch alone
-	query   underwriting.Query
+	budget *httpx.Budget
+	query  underwriting.Query
 }
 
 // grant is what authorises a fetch: a token and the first feed's link.
@@ -204,12 +178,8 @@ func (r *fetch) read(ctx context.Context, token, link string) (Page, error) {
 	}
 	defer func() { _ = response.Body.Close() }()
 	page, err := ParseFeed(response.Body)
-	switch {
-	case err == nil:
-		return page, nil
-	case errors.Is(err, errMalformed):
-		return Page{}, r.client.Malformed(op, err.Error())
-	default:
-		return Page{}, fault.New(fault.Unavailable, httpx.CodeDown, "%s: %s: the answer broke off", provider, op).Wrap(err)
+	if err != nil {
+		return Page{}, r.client.Unreadable(op, err, errMalformed)
 	}
+	return page, nil
 }
