@@ -56,7 +56,7 @@ func (c *demoCommand) print(e *env, result *demo.Result) error {
 		}
 		fmt.Fprintf(e.stdout, "\n%d decisions replayed bit for bit; slowest answer %d ms; still waiting %d; refused by the rail %d; %.1f s in all\n",
 			result.Replayed, result.Slowest.Milliseconds(), result.Waiting, result.Failed, result.Took.Seconds())
-		fmt.Fprintln(e.stdout, "breakers when the faults ended:")
+		fmt.Fprintln(e.stdout, "breakers when the last draw was asked for:")
 		for _, status := range result.Breakers {
 			fmt.Fprintf(e.stdout, "  %-12s %-9s requests=%d failures=%d rejected=%d\n", status.Name, status.State, status.Requests, status.Failures, status.Rejected)
 		}

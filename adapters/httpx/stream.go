@@ -72,10 +72,10 @@ func Lines[T any](ctx context.Context, c *Client, request Request, each func(*T)
 	return answer, nil
 }
 
-// rowDecoder reads rows several times as fast as encoding/json on amd64 and
-// arm64, and is encoding/json elsewhere. Strings are copied: the line's bytes
+// RowDecoder gives a reader of JSON rows, several times as fast as encoding/json on amd64 and
+// arm64, and encoding/json elsewhere. Strings are copied: the line's bytes
 // are used again for the next.
-func rowDecoder() func(line []byte, row any) error {
+func RowDecoder() func(line []byte, row any) error {
 	return sonic.Config{CopyString: true, ValidateString: true}.Froze().Unmarshal
 }
 
@@ -97,7 +97,7 @@ var errBroken = errors.New("stream broke off")
 func DecodeLines[T any](in io.Reader, each func(*T) error) (rows int64, err error) {
 	scanner := bufio.NewScanner(in)
 	scanner.Buffer(make([]byte, 0, 64<<10), MaxLine)
-	decode := rowDecoder()
+	decode := RowDecoder()
 	var line int64
 	for scanner.Scan() {
 		line++

@@ -17,6 +17,7 @@ import (
 	"loan310/adapters/dossier"
 	"loan310/app/apiclient"
 	"loan310/app/fault"
+	"loan310/app/merchant"
 	"loan310/app/stack"
 	"loan310/app/underwriting"
 )
@@ -223,7 +224,7 @@ func (p *player) register(ctx context.Context, j *Journey) error {
 		{"legal-representative", map[string]string{"name": j.Merchant.LegalRep, "identity_number": j.Merchant.IdentityNumber}},
 		{"payout-account", map[string]string{"rail": "wallet", "account_number": j.Merchant.PayoutAccount}},
 		{"consents", map[string]any{
-			"version": "2026-11", "language": "zh-CN",
+			"version": merchant.ConsentVersion, "language": "zh-CN",
 			"sources": []string{"marketplace", "logistics", "bank", "utility", "bureau", "registry"},
 		}},
 	}

@@ -5,8 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 
-	"github.com/bytedance/sonic"
-
+	"loan310/adapters/httpx"
 	"loan310/adapters/store"
 	"loan310/app/clock"
 	"loan310/app/ident"
@@ -50,7 +49,7 @@ func ReplayerOf(db *store.DB, logger *slog.Logger) *underwriting.Service {
 	return underwriting.NewService(underwriting.Deps{
 		Store: db.Underwriting(), Evidence: db.Evidence(), Progress: db.Progress(), Now: clock.System, NewID: ident.NewID, Logger: logger,
 		LoadEngine: func(text []byte) (underwriting.Engine, error) { return scoring.Load(text) },
-		DecodeRow:  rowDecoder(),
+		DecodeRow:  httpx.RowDecoder(),
 	})
 }
 
@@ -62,11 +61,4 @@ func OpenAPI(version string) ([]byte, error) {
 		return nil, fmt.Errorf("write the OpenAPI document: %w", err)
 	}
 	return body, nil
-}
-
-// rowDecoder reads JSON several times as fast as encoding/json on amd64 and
-// arm64, and is encoding/json elsewhere. Strings are copied: the bytes they
-// were read from are used again for the next row.
-func rowDecoder() func(line []byte, row any) error {
-	return sonic.Config{CopyString: true, ValidateString: true}.Froze().Unmarshal
 }

@@ -17,6 +17,7 @@ import (
 	"go.temporal.io/sdk/worker"
 
 	"loan310/adapters/breaker"
+	"loan310/adapters/httpx"
 	"loan310/adapters/store"
 	"loan310/app/clock"
 	"loan310/app/drawdown"
@@ -142,7 +143,7 @@ func (s *Stack) makeUseCases(ctx context.Context, pepper []byte) error {
 		Engine: engine, Strategy: strategy, Now: clock.System, NewID: ident.NewID, Logger: s.config.Logger,
 		LoadEngine: func(text []byte) (underwriting.Engine, error) { return scoring.Load(text) },
 		Budgets:    underwriting.Budgets{Default: s.config.SourceBudget},
-		DecodeRow:  rowDecoder(),
+		DecodeRow:  httpx.RowDecoder(),
 	})
 	s.Drawdowns = drawdown.NewService(drawdown.Deps{
 		Store: s.DB.Drawdowns(), Rails: map[string]drawdown.Rail{"wallet": s.outside.rail, "bank": s.outside.rail},
