@@ -1,0 +1,179 @@
+package boost_test
+
+import (
+	"context"
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"loan310/scoring/boost"
+)
+
+func TestBadDataIsRefused(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		spoil func(m *boost.Matrix, p *boost.Params)
+		want  string
+	}{
+		"no columns":       {func(m *boost.Matrix, _ *boost.Params) { m.Columns = nil }, "no columns"},
+		"no rows":          {func(m *boost.Matrix, _ *boost.Params) { *m = *m.Take(nil) }, "no rows"},
+		"short column":     {func(m *boost.Matrix, _ *boost.Params) { m.Columns[1].Values = m.Columns[1].Values[:5] }, `column "age": has 5 rows`},
+		"short target":     {func(m *boost.Matrix, _ *boost.Params) { m.Target = m.Target[:5] }, "target has 5 rows"},
+		"name twice":       {func(m *boost.Matrix, _ *boost.Params) { m.Columns[1].Name = "debt" }, `column "debt": stands twice`},
+		"infinite":         {func(m *boost.Matrix, _ *boost.Params) { m.Columns[1].Values[7] = math.Inf(1) }, `column "age": row 7`},
+		"code":             {func(m *boost.Matrix, _ *boost.Params) { m.Columns[4].Codes[9] = 300 }, `column "town": row 9: code 300`},
+		"category":         {func(m *boost.Matrix, _ *boost.Params) { m.Columns[4].Categories[9] = "" }, `column "town": category 9`},
+		"weights":          {func(m *boost.Matrix, _ *boost.Params) { m.Weights = make([]float64, 3) }, "weights have 3 rows"},
+		"no weight at all": {func(m *boost.Matrix, _ *boost.Params) { m.Weights = make([]float64, 200) }, "of both kinds"},
+		"negative weight": {func(m *boost.Matrix, _ *boost.Params) {
+			m.Weights = make([]float64, 200)
+			m.Weights[3] = -1
+		}, "weights, row 3"},
+		"one kind":           {func(m *boost.Matrix, _ *boost.Params) { m.Target = make([]bool, 200) }, "of both kinds"},
+		"unknown monotone":   {func(_ *boost.Matrix, p *boost.Params) { p.Monotone = map[string]boost.Direction{"x": "rising"} }, "monotone.x: no such column"},
+		"ordered towns":      {func(_ *boost.Matrix, p *boost.Params) { p.Monotone = map[string]boost.Direction{"town": "rising"} }, "monotone.town: has categories"},
+		"direction":          {func(_ *boost.Matrix, p *boost.Params) { p.Monotone = map[string]boost.Direction{"age": "up"} }, `monotone.age: "up"`},
+		"trees":              {func(_ *boost.Matrix, p *boost.Params) { p.Trees = 0 }, "trees: 0: want 1 to 20000"},
+		"rate":               {func(_ *boost.Matrix, p *boost.Params) { p.LearningRate = math.NaN() }, "learning_rate"},
+		"l2":                 {func(_ *boost.Matrix, p *boost.Params) { p.L2 = -1 }, "l2: -1"},
+		"nothing to stop by": {func(_ *boost.Matrix, p *boost.Params) { p.EarlyStop = 5 }, "early_stop"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			data, params := madeUp(200, 1), small(2)
+			c.spoil(data, &params)
+			_, err := boost.Train(t.Context(), data, boost.Options{Params: params})
+			require.ErrorContains(t, err, c.want)
+		})
+	}
+}
+
+func TestBadValidationRowsAreRefused(t *testing.T) {
+	t.Parallel()
+	valid := madeUp(100, 2)
+	valid.Columns = valid.Columns[1:]
+	_, err := boost.Train(t.Context(), madeUp(200, 1), boost.Options{Params: small(2), Valid: valid})
+	require.ErrorContains(t, err, `validation data: column "debt": there is none`)
+	_, err = boost.Fit(t.Context(), madeUp(200, 1), boost.Options{Params: small(2), Valid: valid})
+	require.ErrorContains(t, err, "holds out rows of its own")
+}
+
+func TestStopsEarlyAtTheBestTree(t *testing.T) {
+	t.Parallel()
+	params := small(400)
+	params.EarlyStop = 10
+	var seen []boost.Progress
+	model, err := boost.Train(t.Context(), madeUp(2_000, 1), boost.Options{
+		Params: params, Valid: madeUp(2_000, 2), Progress: func(p boost.Progress) { seen = append(seen, p) },
+	})
+	require.NoError(t, err)
+	last := seen[len(seen)-1]
+	require.Len(t, model.Trees, last.BestTrees)
+	require.Equal(t, last.BestTrees+10, last.Trees)
+	require.Less(t, last.Trees, 400)
+	for i, p := range seen {
+		require.Equal(t, i+1, p.Trees)
+		require.GreaterOrEqual(t, p.ValidLoss, model.Training.ValidLoss)
+		if i > 0 && i < 10 {
+			require.Less(t, p.TrainLoss, seen[i-1].TrainLoss)
+		}
+	}
+	require.InDelta(t, seen[last.BestTrees-1].ValidLoss, model.Training.ValidLoss, 0)
+}
+
+func TestTrainingCanBeCancelled(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err := boost.Train(ctx, madeUp(500, 1), boost.Options{Params: small(100), Progress: func(p boost.Progress) {
+		if p.Trees == 3 {
+			cancel()
+		}
+	}})
+	require.ErrorIs(t, err, context.Canceled)
+	require.ErrorContains(t, err, "after 3 trees")
+}
+
+func TestHoldOutKeepsTheShareOfDefaults(t *testing.T) {
+	t.Parallel()
+	target := make([]bool, 1_000)
+	for row := range 100 {
+		target[row*7] = true
+	}
+	train, held := boost.HoldOut(target, 0.3, 5)
+	require.Len(t, train, 700)
+	require.Len(t, held, 300)
+	bad := 0
+	seen := make([]bool, 1_000)
+	for _, row := range held {
+		seen[row] = true
+		if target[row] {
+			bad++
+		}
+	}
+	require.Equal(t, 30, bad)
+	for _, row := range train {
+		require.False(t, seen[row])
+	}
+	_, other := boost.HoldOut(target, 0.3, 6)
+	require.NotEqual(t, held, other)
+}
+
+func TestFoldsAreEven(t *testing.T) {
+	t.Parallel()
+	target := make([]bool, 1_003)
+	for row := range 101 {
+		target[row*7] = true
+	}
+	var bad, all [5]int
+	for row, fold := range boost.Folds(target, 5, 9) {
+		all[fold]++
+		if target[row] {
+			bad[fold]++
+		}
+	}
+	for fold := range 5 {
+		require.InDelta(t, 20, bad[fold], 1)
+		require.InDelta(t, 201, all[fold], 2)
+	}
+}
+
+// Missing values and categories never seen do not stop scoring, and other
+// dictionaries of the same categories change nothing.
+func TestOtherDictionaries(t *testing.T) {
+	t.Parallel()
+	data := madeUp(3_000, 1)
+	scorer := trained(t, data, small(10))
+	before, err := scorer.Logits(data)
+	require.NoError(t, err)
+	turned := data.Take(rowsOf(3_000))
+	town := &turned.Columns[4]
+	names := make([]string, len(town.Categories))
+	for i, name := range town.Categories {
+		names[len(names)-1-i] = name
+	}
+	town.Categories = append(names, "never seen")
+	for row, code := range town.Codes {
+		if code >= 0 {
+			town.Codes[row] = 299 - code
+		}
+	}
+	turned.Columns[0], turned.Columns[4] = turned.Columns[4], turned.Columns[0]
+	after, err := scorer.Logits(turned)
+	require.NoError(t, err)
+	require.Equal(t, before, after)
+	turned.Columns[0].Codes[5] = 300
+	_, err = scorer.Logits(turned)
+	require.NoError(t, err)
+	turned.Columns[0] = boost.Column{Name: "town", Values: make([]float64, 3_000)}
+	_, err = scorer.Logits(turned)
+	require.ErrorContains(t, err, `column "town": is numeric, the model has categories`)
+}
+
+func rowsOf(n int) []int {
+	rows := make([]int, n)
+	for i := range rows {
+		rows[i] = i
+	}
+	return rows
+}
