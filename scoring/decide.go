@@ -16,6 +16,9 @@ import (
 const (
 	codeHighRisk = "risk_too_high"  // probability of default above the lane's limit
 	codeNoOffer  = "offer_unpriced" // no price keeps the all-in cap
+
+	codeGroupLimit = "group_limit" // connected merchants owe together
+	codeGroupFull  = "group_full"  // declines: they have taken all of it
 )
 
 const maxReasons = 5
@@ -27,6 +30,8 @@ type decision struct {
 	states map[evidence.Source]evidence.State
 	vector features.Vector
 	report *crosscheck.Report
+	// relations is nil where they were not read.
+	relations *Relations
 
 	lane     string
 	scorer   *scorecard.Scorer
@@ -42,6 +47,7 @@ type decision struct {
 func (d *decision) run() Verdict {
 	d.verdict = Verdict{
 		Reasons: []Reason{}, Authenticity: d.report.Authenticity, Features: d.vector, Versions: d.engine.versions,
+		Relations: d.relations,
 	}
 	facts := &policy.Facts{Applicant: d.in.Applicant, Vector: d.vector, Final: d.in.Final, States: d.states}
 	d.apply(d.engine.policy.Run(policy.KnockOut, facts))
@@ -55,6 +61,7 @@ func (d *decision) run() Verdict {
 	d.degrade()
 	d.apply(d.engine.policy.Run(policy.Hard, facts))
 	d.apply(d.engine.policy.Run(policy.Limit, facts))
+	d.shareLimit()
 	switch {
 	case len(d.declines) > 0:
 		d.decline()
@@ -131,6 +138,30 @@ func (d *decision) apply(list []policy.Fired) {
 		}
 		d.follow(effect, fired.Reason, -1)
 	}
+}
+
+// shareLimit leaves a merchant of a connected group what the others have not
+// taken of what the group may owe together. Whether they still have not when
+// the decision is stored is for the store to check, against Relations.Limit.
+func (d *decision) shareLimit() {
+	if d.relations == nil || d.relations.Size < 2 {
+		return
+	}
+	rule := d.engine.strategy.Relations.Group
+	d.relations.Limit = rule.Limit
+	if d.lane == policy.ThinFile {
+		d.relations.Limit = rule.ThinLimit
+	}
+	left := d.relations.Limit - d.relations.Exposure
+	// No figures of the others in the reason: the merchant reads it.
+	reason := Reason{Code: codeGroupLimit}
+	if left < d.engine.strategy.Product.MinimumOffer {
+		reason.Code = codeGroupFull
+		d.declines = append(d.declines, reason)
+		return
+	}
+	d.caps = append(d.caps, pricing.Cap{Fen: left, Reason: reason})
+	d.capCells = append(d.capCells, -1)
 }
 
 func (d *decision) follow(effect policy.Effect, reason Reason, cell int) {

@@ -14,12 +14,13 @@ import (
 	"loan310/scoring/policy"
 	"loan310/scoring/pricing"
 	"loan310/scoring/reasons"
+	"loan310/scoring/relations"
 	"loan310/scoring/scorecard"
 )
 
 // CodeVersion names the rules in this package's code; it changes whenever the
 // same input and strategy would give another verdict.
-const CodeVersion = "1"
+const CodeVersion = "2"
 
 // Engine decides by one strategy. Safe for concurrent use.
 type Engine struct {
@@ -76,11 +77,12 @@ func (e *Engine) Decide(in Input) (Verdict, error) {
 	if err != nil {
 		return Verdict{}, err
 	}
+	connected := relations.Assess(e.strategy.Relations, in.Evidence.Relations)
 	vector := gathered.collector.Vector(features.Facts{
 		States: states, Report: gathered.report, Bureau: in.Evidence.Bureau, Registry: in.Evidence.Registry, Applicant: in.Applicant,
-		OrdersAsOf: in.Evidence.Meta[evidence.Marketplace].DataAsOf,
+		OrdersAsOf: in.Evidence.Meta[evidence.Marketplace].DataAsOf, Relations: connected,
 	})
-	decision := &decision{engine: e, in: &in, states: states, vector: vector, report: &gathered.report}
+	decision := &decision{engine: e, in: &in, states: states, vector: vector, report: &gathered.report, relations: connected}
 	return decision.run(), nil
 }
 

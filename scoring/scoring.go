@@ -79,5 +79,8 @@ type Terms = verdict.Terms
 // Versions names exactly what decided.
 type Versions = verdict.Versions
 
+// Relations is what a merchant's connections came to.
+type Relations = verdict.Relations
+
 // Verdict is a decision with everything that explains it.
 type Verdict = verdict.Verdict

@@ -18,6 +18,7 @@ import (
 	"loan310/scoring/policy"
 	"loan310/scoring/pricing"
 	"loan310/scoring/reasons"
+	"loan310/scoring/relations"
 	"loan310/scoring/scorecard"
 )
 
@@ -37,6 +38,8 @@ type Strategy struct {
 	Matrix        policy.Matrix             `json:"matrix"`
 	Rules         []policy.Rule             `json:"rules"`
 	Crosscheck    crosscheck.Rules          `json:"crosscheck"`
+	// Relations judges who a merchant is connected with; nil = nobody asks.
+	Relations *relations.Rules `json:"relations,omitempty"`
 	// RetryDays is when applying again makes sense, by the first reason of a
 	// decline; DefaultRetryDays for the others.
 	RetryDays        map[string]int64 `json:"retry_days"`
@@ -130,6 +133,11 @@ func (e *Engine) compile() error {
 	for code, days := range strategy.RetryDays {
 		if days <= 0 || !reasons.Known(code) {
 			return &StrategyError{"retry_days." + code, errors.New("want a known reason and 1 day or more")}
+		}
+	}
+	if strategy.Relations != nil {
+		if err := strategy.Relations.Validate(); err != nil {
+			return &StrategyError{"relations", err}
 		}
 	}
 	var err error

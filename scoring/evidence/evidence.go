@@ -235,6 +235,7 @@ type Bundle struct {
 	Bills        iter.Seq2[*UtilityBill, error]
 	Bureau       *BureauReport
 	Registry     *RegistryRecord
+	Relations    *Relations // nil = not read: the features of it are missing
 }
 
 // State gives the state of a source, Down when nothing was recorded.

@@ -71,6 +71,7 @@ type Facts struct {
 	// or after the moment: up to the moment. What counts from the last order
 	// counts from there: a provider that lags is no shop that stands still.
 	OrdersAsOf time.Time
+	Relations  *verdict.Relations // nil = not read
 }
 
 // Vector computes every feature. A source that is empty, down or withheld, or
@@ -117,6 +118,7 @@ func (c *Collector) Vector(facts Facts) Vector {
 		c.writeRegistry(out, facts.Registry)
 	}
 	c.writeOwn(writer{vector, verdict.FeatureKnown}, &facts.Applicant)
+	writeRelations(writer{vector, verdict.FeatureKnown}, facts.Relations)
 	return vector
 }
 

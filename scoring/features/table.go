@@ -87,6 +87,16 @@ const (
 	OwnDeclines
 	RegisteredDays
 
+	GroupSize
+	GroupExposure
+	GroupArrears
+	GroupWorstDPD
+	GroupDeclines
+	SharedBuyers
+	RingScore
+	RingMembers
+	BurstSize
+
 	// Count is the length of a vector.
 	Count
 )
@@ -177,4 +187,14 @@ var table = [Count]Def{
 	OwnExposure:    {Name: "own_exposure_fen", Unit: "fen", Window: "now", Source: "own", About: "principal owed to us"},
 	OwnDeclines:    {Name: "own_declines_30d", Unit: "count", Window: "30 days", Source: "own", About: "our declines"},
 	RegisteredDays: {Name: "registered_days", Unit: "days", Window: "ever", Source: "own", About: "since registration with us", Missing: "the time of registration is not known"},
+
+	GroupSize:     {Name: "group_size", Unit: "count", Window: "now", Source: FromOwn, About: "merchants of the connected group, the applicant included; 1 = alone", Missing: "relations could not be read"},
+	GroupExposure: {Name: "group_open_exposure_fen", Unit: "fen", Window: "now", Source: FromOwn, About: "limits of open lines and of offers that may still be accepted, of the whole group", Missing: "relations could not be read"},
+	GroupArrears:  {Name: "group_arrears_count", Unit: "count", Window: "now", Source: FromOwn, About: "other members of the group past due or defaulted", Missing: "relations could not be read"},
+	GroupWorstDPD: {Name: "group_worst_dpd_days", Unit: "days", Window: "ever", Source: FromOwn, About: "worst days past due of the other members", Missing: "relations could not be read, or no other member ever borrowed"},
+	GroupDeclines: {Name: "linked_declines_30d", Unit: "count", Window: "30 days", Source: FromOwn, About: "our declines of the other members", Missing: "relations could not be read"},
+	SharedBuyers:  {Name: "shared_buyers_bps", Unit: "bps", Window: "180 days", Source: FromOwn, About: "share of orders from customers that other members of the group have too", Missing: "relations could not be read, or there are too few orders"},
+	RingScore:     {Name: "ring_score_bps", Unit: "bps", Window: "180 days", Source: FromOwn, About: "how closed the group's circle of customers is; 10,000 = fully", Missing: "relations could not be read"},
+	RingMembers:   {Name: "ring_members", Unit: "count", Window: "180 days", Source: FromOwn, About: "members of the group with customers in common, the applicant included; 0 = it has none", Missing: "relations could not be read"},
+	BurstSize:     {Name: "burst_applications_72h", Unit: "count", Window: "72 hours", Source: FromOwn, About: "merchants of the largest burst of look-alike applications this one is part of; 0 = none", Missing: "relations could not be read"},
 }

@@ -138,6 +138,7 @@ type Verdict struct {
 	Authenticity Authenticity      `json:"authenticity"`
 	Features     []FeatureValue    `json:"features"`
 	Degradations []Degradation     `json:"degradations,omitempty"`
-	Rules        []string          `json:"rules,omitempty"` // policy rules that fired, in order
+	Relations    *Relations        `json:"relations,omitempty"` // nil = not read
+	Rules        []string          `json:"rules,omitempty"`     // policy rules that fired, in order
 	Versions     Versions          `json:"versions"`
 }
