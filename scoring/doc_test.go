@@ -57,7 +57,11 @@ func featureTable() string {
 		if missing == "" {
 			missing = "never"
 		}
-		fmt.Fprintf(&out, "| `%s` | %s | %s | %s | %s | %s |\n", def.Name, def.Unit, def.Window, def.Source, def.About, missing)
+		source := def.Source
+		if def.With != "" {
+			source += ", " + def.With
+		}
+		fmt.Fprintf(&out, "| `%s` | %s | %s | %s | %s | %s |\n", def.Name, def.Unit, def.Window, source, def.About, missing)
 	}
 	return out.String()
 }

@@ -80,7 +80,7 @@ func (e *Engine) Decide(in Input) (Verdict, error) {
 	connected := relations.Assess(e.strategy.Relations, in.Evidence.Relations)
 	vector := gathered.collector.Vector(features.Facts{
 		States: states, Report: gathered.report, Bureau: in.Evidence.Bureau, Registry: in.Evidence.Registry, Applicant: in.Applicant,
-		OrdersAsOf: in.Evidence.Meta[evidence.Marketplace].DataAsOf, Relations: connected,
+		OrdersAsOf: in.Evidence.Meta[evidence.Marketplace].DataAsOf, BankAsOf: in.Evidence.Meta[evidence.Bank].DataAsOf, Relations: connected,
 	})
 	decision := &decision{engine: e, in: &in, states: states, vector: vector, report: &gathered.report, relations: connected}
 	return decision.run(), nil

@@ -20,6 +20,7 @@ type standingRow struct {
 	Exposure int64
 	Open     int64
 	Declined int64
+	First    *int64 // a loan was first paid out
 }
 
 // Standing reads a merchant as an applicant, in one statement and so as of
@@ -31,7 +32,8 @@ func (s underwritings) Standing(ctx context.Context, merchantID, exclude string)
 	row, err := queryOne[standingRow](ctx, s.db.engine.reader(), `SELECT m.*,
 		(SELECT CAST(COALESCE(SUM(used_fen), 0) AS BIGINT) FROM lines WHERE merchant_id = m.id) AS exposure,
 		(SELECT COUNT(*) FROM applications WHERE merchant_id = m.id AND id <> ? AND state IN ('submitted', 'deferred', 'approved')) AS open,
-		(SELECT COUNT(*) FROM decisions WHERE merchant_id = m.id AND application_id <> ? AND outcome = 'declined' AND decided_at > ?) AS declined
+		(SELECT COUNT(*) FROM decisions WHERE merchant_id = m.id AND application_id <> ? AND outcome = 'declined' AND decided_at > ?) AS declined,
+		(SELECT MIN(settled_at) FROM drawdowns WHERE merchant_id = m.id AND state = 'paid') AS first
 		FROM merchants m WHERE m.id = ?`, exclude, exclude, s.db.clock().Add(-declineMemory).UnixMicro(), merchantID)
 	if err != nil {
 		return underwriting.Standing{}, failed("reading a merchant's standing", missing("merchant", err))
@@ -44,6 +46,9 @@ func (s underwritings) Standing(ctx context.Context, merchantID, exclude string)
 	standing.Applicant.OpenExposure = money.Amount(row.Exposure)
 	standing.Applicant.OtherOpen = row.Open
 	standing.Applicant.DeclinedRecents = row.Declined
+	if row.First != nil {
+		standing.Applicant.FirstLoanAt = time.UnixMicro(*row.First).UTC()
+	}
 	return standing, nil
 }
 

@@ -219,8 +219,14 @@ func TestStandingTellsWhatWeKnow(t *testing.T) {
 
 		standing, err := s.Underwriting().Standing(ctx, line.MerchantID, "")
 		require.NoError(t, err)
+		require.Zero(t, standing.Applicant.FirstLoanAt, "reserved is not paid out")
+		settled, err := s.Drawdowns().SettlePaid(ctx, d.ID, "rail-1", paid(d), entry("drawdown.paid", "drawdown/"+d.ID))
+		require.NoError(t, err)
+		standing, err = s.Underwriting().Standing(ctx, line.MerchantID, "")
+		require.NoError(t, err)
 		require.Equal(t, scoring.Applicant{
-			Region: "350100", Industry: "5219", MerchantActive: true, ConsentsValid: true, RegisteredAt: m.CreatedAt,
+			FirstLoanAt: settled.SettledAt,
+			Region:      "350100", Industry: "5219", MerchantActive: true, ConsentsValid: true, RegisteredAt: m.CreatedAt,
 			OpenExposure: 300_00, OtherOpen: 1, DeclinedRecents: 1,
 		}, standing.Applicant)
 		require.Equal(t, plainIdentity, standing.Identity)

@@ -35,19 +35,20 @@ const natural = findBeforePaid | findWeight | findFewScans | findPredates | find
 // Stats are the counts the check made on its way, for features. Basis points
 // are -1 where they cannot be known.
 type Stats struct {
-	Orders         int64             // paid orders in the window
-	Matured        int64             // of these, to be shipped and past the grace
-	WindowDays     int64             // from the first paid order to the moment, at most the window
-	Verified90     money.Amount      // verified revenue of the last 90 days, before shares taken of the whole
-	Buyers         int64             // distinct buyers named
-	RepeatBps      money.BasisPoints // of them, with two orders or more
-	Top10Bps       money.BasisPoints // revenue share of the ten largest buyers
-	HHIBps         money.BasisPoints // Herfindahl index of buyers' revenue, 10,000 = one buyer
-	CoverageBps    money.BasisPoints // of the matured orders, with a parcel
-	FlaggedBps     money.BasisPoints // of the paid orders, flagged
-	BaseTimesBps   money.BasisPoints // the last 30 days against the own base; 10,000 = the same
-	LogisticsRead  bool              // false: nothing could be proven either way
-	RefundsSoonBps money.BasisPoints // of the paid orders, refunded soon after payment
+	Orders           int64             // paid orders in the window
+	Matured          int64             // of these, to be shipped and past the grace
+	WindowDays       int64             // from the first paid order to the moment, at most the window
+	Verified90       money.Amount      // verified revenue of the last 90 days, before shares taken of the whole
+	Buyers           int64             // distinct buyers named
+	RepeatBps        money.BasisPoints // of them, with two orders or more
+	RepeatRevenueBps money.BasisPoints // revenue share of those
+	Top10Bps         money.BasisPoints // revenue share of the ten largest buyers
+	HHIBps           money.BasisPoints // Herfindahl index of buyers' revenue, 10,000 = one buyer
+	CoverageBps      money.BasisPoints // of the matured orders, with a parcel
+	FlaggedBps       money.BasisPoints // of the paid orders, flagged
+	BaseTimesBps     money.BasisPoints // the last 30 days against the own base; 10,000 = the same
+	LogisticsRead    bool              // false: nothing could be proven either way
+	RefundsSoonBps   money.BasisPoints // of the paid orders, refunded soon after payment
 }
 
 // Report is the result of the check.
@@ -188,7 +189,7 @@ func (r *Report) take(code string, orders int64, amount money.Amount, left int64
 // four orders in five name their buyer neither is known.
 func (j *Join) buyerStats(stats *Stats) {
 	stats.RepeatBps, stats.Top10Bps, stats.HHIBps = unknown, unknown, unknown
-	var orders, repeat, total int64
+	var orders, repeat, repeated, total int64
 	var top [10]int64
 	var squaresHi, squaresLo uint64
 	for i := range j.buyers {
@@ -197,6 +198,7 @@ func (j *Join) buyerStats(stats *Stats) {
 		total += known.amount
 		if known.orders > 1 {
 			repeat++
+			repeated += known.amount
 		}
 		if known.amount > top[9] {
 			top[9] = known.amount
@@ -217,6 +219,7 @@ func (j *Join) buyerStats(stats *Stats) {
 		largest += amount
 	}
 	stats.RepeatBps = share(repeat, int64(len(j.buyers)))
+	stats.RepeatRevenueBps = money.BasisPoints(money.MulDiv(10_000, repeated, total))
 	stats.Top10Bps = money.BasisPoints(money.MulDiv(10_000, largest, total))
 	squares := new(big.Int).SetUint64(squaresHi)
 	squares.Lsh(squares, 64).Add(squares, new(big.Int).SetUint64(squaresLo))

@@ -14,7 +14,7 @@ const (
 	balanceDays  = 180
 	yearDays     = 365
 	daySeconds   = 24 * 3600
-	meterDays    = 400
+	meterDays    = 455
 	matureDays   = 15 // a waybill younger than this may still be on its way
 	shippingDays = 84
 )
@@ -72,6 +72,7 @@ type Facts struct {
 	// counts from there: a provider that lags is no shop that stands still.
 	OrdersAsOf time.Time
 	Relations  *verdict.Relations // nil = not read
+	BankAsOf   time.Time          // the same for the bank's rows
 }
 
 // Vector computes every feature. A source that is empty, down or withheld, or
@@ -89,7 +90,7 @@ func (c *Collector) Vector(facts Facts) Vector {
 	rows := c.Rows()
 	if out, read := source(evidence.Marketplace, rows.Orders); read {
 		c.orders.write(out)
-		c.writeSinceOrder(out, facts.OrdersAsOf)
+		c.writeSinceOrder(out, c.vouched(facts.OrdersAsOf))
 		writeBuyers(out, &facts.Report.Stats)
 		if state := facts.States[evidence.Logistics]; state == evidence.Stale {
 			out.state = verdict.FeatureStale
@@ -100,11 +101,7 @@ func (c *Collector) Vector(facts Facts) Vector {
 		c.parcels.write(out)
 	}
 	if out, read := source(evidence.Bank, rows.Transactions); read {
-		c.bank.write(out)
-		if facts.States[evidence.Marketplace] == evidence.Known || facts.States[evidence.Marketplace] == evidence.Stale {
-			revenue := c.orders.gross(0, 90)
-			out.setIf(revenue > 0, SalesToRevenue, ratio(c.bank.sales90, max(revenue, 1)))
-		}
+		c.bank.write(out, c.vouched(facts.BankAsOf))
 	}
 	if out, read := source(evidence.Utility, rows.Bills); read {
 		c.bills.write(out)
@@ -119,6 +116,7 @@ func (c *Collector) Vector(facts Facts) Vector {
 	}
 	c.writeOwn(writer{vector, verdict.FeatureKnown}, &facts.Applicant)
 	writeRelations(writer{vector, verdict.FeatureKnown}, facts.Relations)
+	c.writeJoined(vector, &facts)
 	return vector
 }
 
@@ -128,6 +126,7 @@ func writeBuyers(out writer, stats *crosscheck.Stats) {
 	out.setIf(known, RepeatBuyers, int64(stats.RepeatBps))
 	out.setIf(known, Top10Buyers, int64(stats.Top10Bps))
 	out.setIf(known, BuyerHHI, int64(stats.HHIBps))
+	out.setIf(known, RepeatRevenue, int64(stats.RepeatRevenueBps))
 }
 
 func writeCheck(out writer, report *crosscheck.Report) {
@@ -189,13 +188,19 @@ func (c *Collector) writeRegistry(out writer, record *evidence.RegistryRecord) {
 	out.set(LicenceLeft, left)
 	changed, known := c.days(record.ChangedAt)
 	out.setIf(known, LicenceChanged, changed)
+	out.setIf(record.RegisteredCapital > 0, LicenceCapital, int64(record.RegisteredCapital))
+	for kind, name := range [...]string{"individual", "company", "cooperative"} {
+		out.setIf(record.Kind == name, LicenceKind, int64(kind))
+	}
 }
 
 func (c *Collector) writeOwn(out writer, applicant *verdict.Applicant) {
 	out.set(OwnRepaid, applicant.LoansRepaid)
 	out.set(OwnExposure, int64(applicant.OpenExposure))
 	out.set(OwnDeclines, applicant.DeclinedRecents)
-	borrowed := applicant.LoansRepaid > 0 || applicant.OpenExposure > 0 || applicant.WorstDPD > 0
+	since, lent := c.days(applicant.FirstLoanAt)
+	out.setIf(lent, OwnFirstLoan, since)
+	borrowed := lent || applicant.LoansRepaid > 0 || applicant.OpenExposure > 0 || applicant.WorstDPD > 0
 	out.setIf(borrowed, OwnWorstDPD, applicant.WorstDPD)
 	days, known := c.days(applicant.RegisteredAt)
 	out.setIf(known, RegisteredDays, days)

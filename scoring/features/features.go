@@ -16,7 +16,10 @@ type Def struct {
 	Unit   string
 	Window string // what the value looks back on, from the moment of decision
 	Source string // an evidence source, "crosscheck" (marketplace held against logistics) or "own"
-	About  string
+	// With is a second source the value is made of, "" = none: stale where
+	// either is, missing where either is.
+	With  string
+	About string
 	// Missing is when the value is missing although its source was read;
 	// empty = never. With a source that is empty, down or withheld every
 	// feature of it is missing.

@@ -12,14 +12,15 @@ type orderDay struct{ gross, orders int64 }
 // orderSums gathers orders; what it needs of buyers and verified revenue the
 // cross-check counts on its way.
 type orderSums struct {
-	rows           int64
-	byDay          [orderDays]orderDay
-	oldest         int64     // days before the moment, of any order
-	newest         time.Time // of a paid order
-	created        int64     // orders of the year, and what became of them
-	cancelled      int64
-	refunds        int64
-	stars, reviews int64
+	rows      int64
+	byDay     [orderDays]orderDay
+	oldest    int64     // days before the moment, of any order
+	newest    time.Time // of a paid order
+	created   int64     // orders of the year, and what became of them
+	cancelled int64
+	refunds   int64
+	habits    habits
+	after     aftersales
 }
 
 // AddOrder takes one order that the cross-check counted (Join.AddOrder gave
@@ -41,10 +42,7 @@ func (c *Collector) AddOrder(order *evidence.Order) {
 		if order.Status == evidence.OrderCancelled {
 			sums.cancelled++
 		}
-		if order.ReviewScore > 0 && (order.DeliveredAt.IsZero() || !order.DeliveredAt.After(c.asOf)) {
-			sums.stars += int64(order.ReviewScore)
-			sums.reviews++
-		}
+		sums.after.addAny(order, at, c.asOf)
 	}
 	if !crosscheck.Paid(order, c.asOf) {
 		return
@@ -57,7 +55,10 @@ func (c *Collector) AddOrder(order *evidence.Order) {
 		sums.byDay[at].orders++
 	}
 	if at < yearDays {
-		sums.refunds += int64(crosscheck.RefundAt(order, c.asOf))
+		refund := int64(crosscheck.RefundAt(order, c.asOf))
+		sums.refunds += refund
+		sums.habits.add(order, made)
+		sums.after.addPaid(order, at, refund, c.asOf)
 	}
 }
 
@@ -79,125 +80,91 @@ func (s *orderSums) count(to int64) (orders, days int64) {
 	return orders, days
 }
 
-// writeSinceOrder counts from the last paid order to the moment the source
-// vouches for.
-func (c *Collector) writeSinceOrder(out writer, vouched time.Time) {
-	if vouched.IsZero() || vouched.After(c.asOf) {
-		vouched = c.asOf
+// vouched gives the moment up to which a source vouches for its rows: the one
+// it named, or the moment of decision.
+func (c *Collector) vouched(named time.Time) time.Time {
+	if named.IsZero() || named.After(c.asOf) {
+		return c.asOf
 	}
+	return named
+}
+
+// writeSinceOrder counts from the last paid order to the moment the source
+// vouches for, and the longest stretch without one up to then.
+func (c *Collector) writeSinceOrder(out writer, vouched time.Time) {
 	newest := c.orders.newest
 	out.setIf(!newest.IsZero(), DaysSinceOrder, max(0, int64(vouched.Sub(newest)/(24*time.Hour))))
+	from := int64(c.asOf.Sub(vouched) / (24 * time.Hour))
+	gap, known := c.orders.longestGap(from)
+	out.setIf(known, LongestGap, gap)
+}
+
+// longestGap gives the most days in a row without a paid order between the
+// first of the year and the day from; false when the year has none.
+func (s *orderSums) longestGap(from int64) (longest int64, known bool) {
+	last := int64(-1) // the latest day seen with an order, going back
+	for at := range int64(yearDays) {
+		if s.byDay[at].orders == 0 {
+			continue
+		}
+		gap := at - last - 1
+		if last < 0 {
+			gap = at - from
+		}
+		longest, last = max(longest, gap), at
+	}
+	return longest, last >= 0
 }
 
 func (s *orderSums) write(out writer) {
 	out.setIf(s.rows > 0, ShopAgeDays, s.oldest)
-	orders30, _ := s.count(30)
-	orders90, active := s.count(90)
+	for _, window := range [...]struct {
+		orders, revenue ID
+		days            int64
+	}{{Orders7, Revenue7, 7}, {Orders30, Revenue30, 30}, {Orders90, Revenue90, 90}, {Orders180, Revenue180, 180}, {Orders365, Revenue365, yearDays}} {
+		orders, _ := s.count(window.days)
+		out.set(window.orders, orders)
+		out.set(window.revenue, s.gross(0, window.days))
+	}
+	_, active := s.count(90)
+	out.set(ActiveDays90, active)
 	orders365, _ := s.count(yearDays)
 	revenue90, revenue365 := s.gross(0, 90), s.gross(0, yearDays)
-	out.set(Orders30, orders30)
-	out.set(Orders90, orders90)
-	out.set(Orders365, orders365)
-	out.set(ActiveDays90, active)
-	out.set(Revenue30, s.gross(0, 30))
-	out.set(Revenue90, revenue90)
-	out.set(Revenue365, revenue365)
-	before, yearAgo := s.gross(90, 180), s.gross(yearDays, yearDays+90)
-	out.setIf(before > 0, RevenueGrowth, ratio(revenue90, max(before, 1)))
-	out.setIf(yearAgo > 0, RevenueYoY, ratio(revenue90, max(yearAgo, 1)))
-	months := make([]int64, 6)
-	for k := range months {
-		months[k] = s.gross(int64(k)*30, int64(k)*30+30)
-	}
-	out.setIf(s.oldest >= 180 && revenue90+before > 0, RevenueVolatility, volatility(months))
 	out.setIf(s.created > 0, CancelRate, ratio(s.cancelled, max(s.created, 1)))
 	out.setIf(revenue365 > 0, RefundRate, ratio(s.refunds, max(revenue365, 1)))
-	out.setIf(orders365 > 0, AvgTicket, revenue365/max(orders365, 1))
-	out.setIf(s.reviews > 0, ReviewScore, s.stars*100/max(s.reviews, 1))
+	out.setIf(orders365 > 0, AvgTicket, mean(revenue365, orders365))
+	s.writeCourse(out)
+	s.habits.write(out)
+	s.after.write(out, orders365, revenue90)
 }
 
-// parcelSums gathers waybills.
-type parcelSums struct {
-	rows             int64
-	oldest           int64
-	last90, before90 int64
-	year, returned   int64
-	mature, signed   int64
-	weeks            [shippingDays / 7]bool
-	hours            [deliveryCap + 1]int64 // signed parcels by hours on the way
-	timed            int64
-}
-
-// AddWaybill takes one parcel.
-func (c *Collector) AddWaybill(waybill *evidence.Waybill) {
-	made := waybill.CreatedAt
-	if made.IsZero() {
-		made = waybill.PickedUpAt
+// writeCourse writes how sales developed over the days.
+func (s *orderSums) writeCourse(out writer) {
+	revenue90, before := s.gross(0, 90), s.gross(90, 180)
+	yearAgo, yearAgo30 := s.gross(yearDays, yearDays+90), s.gross(yearDays, yearDays+30)
+	out.setIf(before > 0, RevenueGrowth, ratio(revenue90, max(before, 1)))
+	out.setIf(yearAgo > 0, RevenueYoY, ratio(revenue90, max(yearAgo, 1)))
+	out.setIf(yearAgo30 > 0, RevenueYoY30, ratio(s.gross(0, 30), max(yearAgo30, 1)))
+	week := scaled(s.gross(7, 90), 7, 83)
+	out.setIf(week > 0, RevenueWeek, ratio(s.gross(0, 7), max(week, 1)))
+	var months [12]int64 // oldest first
+	var best, sum int64
+	for k := range months {
+		months[k] = s.gross(int64(11-k)*30, int64(11-k)*30+30)
+		best, sum = max(best, months[k]), sum+months[k]
 	}
-	if made.IsZero() {
-		made = waybill.SignedAt
-	}
-	at, known := c.days(made)
-	if !known {
-		return
-	}
-	sums := &c.parcels
-	sums.rows++
-	sums.oldest = max(sums.oldest, at)
-	switch {
-	case at < 90:
-		sums.last90++
-	case at < 180:
-		sums.before90++
-	}
-	if at < shippingDays {
-		sums.weeks[at/7] = true
-	}
-	if at >= yearDays {
-		return
-	}
-	sums.year++
-	ahead := waybill.PickedUpAt.After(c.asOf) || waybill.SignedAt.After(c.asOf)
-	if waybill.Status == evidence.WaybillReturned && !ahead {
-		sums.returned++
-	}
-	_, arrived := c.days(waybill.SignedAt)
-	arrived = arrived || waybill.Status == evidence.WaybillSigned && waybill.SignedAt.IsZero()
-	if at >= matureDays {
-		sums.mature++
-		if arrived {
-			sums.signed++
-		}
-	}
-	if arrived && !waybill.SignedAt.IsZero() && !waybill.PickedUpAt.IsZero() && !waybill.SignedAt.Before(waybill.PickedUpAt) {
-		sums.hours[min(waybill.SignedAt.Sub(waybill.PickedUpAt)/time.Hour, deliveryCap)]++
-		sums.timed++
-	}
-}
-
-func (s *parcelSums) write(out writer) {
-	out.setIf(s.rows > 0, LogisticsAge, s.oldest)
-	out.set(Waybills90, s.last90)
-	out.setIf(s.mature > 0, SignRate, ratio(s.signed, max(s.mature, 1)))
-	out.setIf(s.year > 0, ReturnRate, ratio(s.returned, max(s.year, 1)))
-	out.setIf(s.timed > 0, MedianDelivery, s.median())
+	half := months[6:]
+	out.setIf(s.oldest >= 180 && revenue90+before > 0, RevenueVolatility, volatility(half))
+	out.setIf(s.oldest >= 180 && revenue90+before > 0, RevenueSlope, trend(half))
+	out.setIf(sum > 0, BestMonth, ratio(best, max(sum, 1)))
 	var weeks int64
-	for _, active := range s.weeks {
-		if active {
-			weeks++
+	for k := range 52 {
+		for _, day := range s.byDay[7*k : 7*k+7] {
+			if day.orders > 0 {
+				weeks++
+				break
+			}
 		}
 	}
-	out.set(ActiveWeeks, weeks)
-	out.setIf(s.before90 > 0, WaybillGrowth, ratio(s.last90, max(s.before90, 1)))
-}
-
-// median gives the lower median of the hours on the way.
-func (s *parcelSums) median() int64 {
-	var seen int64
-	for at, count := range s.hours {
-		if seen += count; count > 0 && seen*2 >= s.timed {
-			return int64(at)
-		}
-	}
-	return 0
+	out.set(ActiveWeeks52, weeks)
 }

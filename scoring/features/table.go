@@ -1,110 +1,7 @@
 package features
 
-// ID is a feature's place in a vector.
-type ID int
-
-// The features, in the order of a vector.
-const (
-	ShopAgeDays ID = iota
-	DaysSinceOrder
-	Orders30
-	Orders90
-	Orders365
-	Revenue30
-	Revenue90
-	Revenue365
-	RevenueGrowth
-	RevenueYoY
-	RevenueVolatility
-	ActiveDays90
-	CancelRate
-	RefundRate
-	AvgTicket
-	ReviewScore
-	Buyers365
-	RepeatBuyers
-	Top10Buyers
-	BuyerHHI
-
-	SalesVsBase
-	VerifiedMonthly
-	Verified90
-	VerifiedShare
-	Authenticity
-	FlaggedShare
-	Coverage
-
-	LogisticsAge
-	Waybills90
-	SignRate
-	ReturnRate
-	MedianDelivery
-	ActiveWeeks
-	WaybillGrowth
-
-	BankHistory
-	Inflow
-	Outflow
-	NetFlow
-	SalesInflow
-	SalesToRevenue
-	InflowVolatility
-	BalanceAvg
-	BalanceMin
-	NegativeDays
-	PenaltyCount
-	DebtService
-	DebtServiceShare
-	TopPayer
-
-	UtilityHistory
-	BillsOnTime
-	BillsLate
-	BillDelayMax
-	PowerMonthly
-	PowerTrend
-	UtilityCover
-
-	BureauFound
-	BureauOpenLoans
-	BureauOutstanding
-	BureauMonthlyDebt
-	BureauMaxDPD
-	BureauCurrentDPD
-	BureauWrittenOff
-	BureauInquiries
-	BureauAge
-	BureauCourt
-
-	LicenceAge
-	LicenceStatus
-	LicenceLeft
-	LicenceChanged
-
-	OwnRepaid
-	OwnWorstDPD
-	OwnExposure
-	OwnDeclines
-	RegisteredDays
-
-	GroupSize
-	GroupExposure
-	GroupArrears
-	GroupWorstDPD
-	GroupDeclines
-	SharedBuyers
-	RingScore
-	RingMembers
-	BurstSize
-
-	// Count is the length of a vector.
-	Count
-)
-
-// All lists every feature in the order of a vector.
-func All() []Def { return append([]Def(nil), table[:]...) }
-
-// table is never written.
+// table documents every feature and is never written; the table in
+// docs/scoring.md is made from it.
 var table = [Count]Def{
 	ShopAgeDays:       {Name: "shop_age_days", Unit: "days", Window: "all", Source: "marketplace", About: "from the first order the platform reports to the moment", Missing: "there was no order"},
 	DaysSinceOrder:    {Name: "since_order_days", Unit: "days", Window: "all", Source: "marketplace", About: "from the last paid order to the moment the source vouches for", Missing: "there was no paid order"},
@@ -126,6 +23,33 @@ var table = [Count]Def{
 	RepeatBuyers:      {Name: "repeat_buyers_bps", Unit: "bps", Window: "365 days", Source: "marketplace", About: "buyers with two orders or more", Missing: "fewer than four orders in five name their buyer"},
 	Top10Buyers:       {Name: "top10_buyers_bps", Unit: "bps", Window: "365 days", Source: "marketplace", About: "revenue share of the ten largest buyers", Missing: "fewer than four orders in five name their buyer"},
 	BuyerHHI:          {Name: "buyer_hhi_bps", Unit: "bps", Window: "365 days", Source: "marketplace", About: "Herfindahl index of buyers' revenue; 10,000 = one buyer", Missing: "fewer than four orders in five name their buyer"},
+	Orders7:           {Name: "orders_7d", Unit: "count", Window: "7 days", Source: "marketplace", About: "paid orders"},
+	Orders180:         {Name: "orders_180d", Unit: "count", Window: "180 days", Source: "marketplace", About: "paid orders"},
+	Revenue7:          {Name: "revenue_7d_fen", Unit: "fen", Window: "7 days", Source: "marketplace", About: "claimed revenue: paid orders, gross of refunds"},
+	Revenue180:        {Name: "revenue_180d_fen", Unit: "fen", Window: "180 days", Source: "marketplace", About: "claimed revenue: paid orders, gross of refunds"},
+	RevenueWeek:       {Name: "revenue_week_bps", Unit: "bps", Window: "90 days", Source: "marketplace", About: "claimed revenue of the last 7 days against the mean week of the 83 before, capped at 100,000", Missing: "nothing was sold in the 83 days before"},
+	RevenueYoY30:      {Name: "revenue_yoy_30d_bps", Unit: "bps", Window: "395 days", Source: "marketplace", About: "claimed revenue of the last 30 days against the same days a year (365 days) before, capped at 100,000", Missing: "nothing was sold in those days a year before"},
+	RevenueSlope:      {Name: "revenue_slope_bps", Unit: "bps", Window: "180 days", Source: "marketplace", About: "slope of a straight line through six 30-day revenues (least squares), a month, over their mean; below zero = falling", Missing: "the shop is younger than 180 days or sold nothing"},
+	BestMonth:         {Name: "best_month_bps", Unit: "bps", Window: "360 days", Source: "marketplace", About: "the best 30 days' share of the claimed revenue of twelve times 30 days: how much hangs on one season", Missing: "nothing was sold"},
+	LongestGap:        {Name: "longest_gap_days", Unit: "days", Window: "365 days", Source: "marketplace", About: "longest stretch without a paid order, from the first of the year to the moment the source vouches for", Missing: "there was no paid order in the year"},
+	ActiveWeeks52:     {Name: "active_weeks_52w", Unit: "count", Window: "364 days", Source: "marketplace", About: "of the last 52 weeks, with a paid order"},
+	WeekendShare:      {Name: "weekend_orders_bps", Unit: "bps", Window: "365 days", Source: "marketplace", About: "share of paid orders made on Saturday or Sunday in China", Missing: "there was no paid order"},
+	NightShare:        {Name: "night_orders_bps", Unit: "bps", Window: "365 days", Source: "marketplace", About: "share of paid orders made from midnight to six in China", Missing: "there was no paid order"},
+	HourHHI:           {Name: "hour_hhi_bps", Unit: "bps", Window: "365 days", Source: "marketplace", About: "Herfindahl index of paid orders over the 24 hours of the day in China; 417 = even, 10,000 = all in one hour", Missing: "there was no paid order"},
+	Categories:        {Name: "categories_365d", Unit: "count", Window: "365 days", Source: "marketplace", About: "categories sold, told apart by hash: exact for a few, estimated for hundreds", Missing: "fewer than four orders in five name their category"},
+	CategoryHHI:       {Name: "category_hhi_bps", Unit: "bps", Window: "365 days", Source: "marketplace", About: "Herfindahl index of the revenue by category; 10,000 = one category", Missing: "fewer than four orders in five name their category"},
+	TicketMedian:      {Name: "ticket_median_fen", Unit: "fen", Window: "365 days", Source: "marketplace", About: "median paid order, rounded down by less than a sixteenth", Missing: "there was no paid order"},
+	TicketSpread:      {Name: "ticket_spread_bps", Unit: "bps", Window: "365 days", Source: "marketplace", About: "the order above which a tenth lies against the median order, capped at 100,000", Missing: "there are fewer than ten paid orders"},
+	YoungAccounts:     {Name: "young_accounts_bps", Unit: "bps", Window: "365 days", Source: "marketplace", About: "paid orders of buyer accounts younger than 30 days, of those that say when they were opened", Missing: "no order says when its buyer's account was opened"},
+	RepeatRevenue:     {Name: "repeat_revenue_bps", Unit: "bps", Window: "365 days", Source: "marketplace", About: "revenue share of buyers with two orders or more", Missing: "fewer than four orders in five name their buyer"},
+	CancelRate90:      {Name: "cancel_rate_90d_bps", Unit: "bps", Window: "90 days", Source: "marketplace", About: "cancelled share of all orders", Missing: "there was no order in these days"},
+	RefundRate90:      {Name: "refund_rate_90d_bps", Unit: "bps", Window: "90 days", Source: "marketplace", About: "refunds over claimed revenue", Missing: "there was no revenue in these days"},
+	RefundDelay:       {Name: "refund_delay_hours", Unit: "hours", Window: "365 days", Source: "marketplace", About: "mean from payment to refund, each capped at 10,000", Missing: "no refund says when it was paid and refunded"},
+	Reviews365:        {Name: "reviews_365d", Unit: "count", Window: "365 days", Source: "marketplace", About: "reviews left"},
+	ReviewShare:       {Name: "review_share_bps", Unit: "bps", Window: "365 days", Source: "marketplace", About: "reviews over paid orders, capped at 100,000; near zero is odd", Missing: "there was no paid order"},
+	ReviewTrend:       {Name: "review_trend_centi", Unit: "1/100 star", Window: "365 days", Source: "marketplace", About: "mean review of the last 90 days less that of the days before", Missing: "nobody left a review in one of the two stretches"},
+	LowReviews:        {Name: "low_reviews_bps", Unit: "bps", Window: "365 days", Source: "marketplace", About: "share of reviews with 1 or 2 stars", Missing: "nobody left a review"},
+	ShipDelay:         {Name: "ship_delay_hours", Unit: "hours", Window: "365 days", Source: "marketplace", About: "mean from payment to hand-over, each capped at 1,000", Missing: "no order says both times"},
 
 	SalesVsBase:     {Name: "sales_vs_base_bps", Unit: "bps", Window: "30 days", Source: "crosscheck", About: "claimed revenue against the same days a year before, else the median of the six months before: the trigger of the check", Missing: "there are neither sales a year before nor two months with sales before"},
 	VerifiedMonthly: {Name: "verified_monthly_fen", Unit: "fen", Window: "365 days", Source: "crosscheck", About: "verified revenue a month: over the days since the first order, at least 30 and at most the window", Missing: "there was no order"},
@@ -134,59 +58,114 @@ var table = [Count]Def{
 	Authenticity:    {Name: "authenticity_bps", Unit: "bps", Window: "365 days", Source: "crosscheck", About: "authenticity score; 10,000 = nothing found", Missing: "there was no order, or logistics could not be read"},
 	FlaggedShare:    {Name: "flagged_orders_bps", Unit: "bps", Window: "365 days", Source: "crosscheck", About: "flagged share of paid orders", Missing: "there was no order"},
 	Coverage:        {Name: "waybill_coverage_bps", Unit: "bps", Window: "365 days", Source: "crosscheck", About: "paid orders to be shipped, past the grace, with a waybill", Missing: "no order is due to have a waybill, or logistics could not be read"},
+	WantedToRevenue: {Name: "wanted_to_revenue_bps", Unit: "bps", Window: "365 days", Source: "crosscheck", With: "own", About: "amount wanted against verified revenue a month, capped at 100,000", Missing: "no amount was named, or nothing was verified"},
 
-	LogisticsAge:   {Name: "logistics_age_days", Unit: "days", Window: "all", Source: "logistics", About: "since the first waybill the carriers report"},
-	Waybills90:     {Name: "waybills_90d", Unit: "count", Window: "90 days", Source: "logistics", About: "waybills made"},
-	SignRate:       {Name: "sign_rate_bps", Unit: "bps", Window: "15 to 365 days", Source: "logistics", About: "signed share of waybills at least 15 days old", Missing: "no waybill is old enough"},
-	ReturnRate:     {Name: "return_rate_bps", Unit: "bps", Window: "365 days", Source: "logistics", About: "returned share of waybills", Missing: "there was no waybill in the year"},
-	MedianDelivery: {Name: "median_delivery_hours", Unit: "hours", Window: "365 days", Source: "logistics", About: "median from pick-up to signature, capped at 1,000", Missing: "nothing was signed"},
-	ActiveWeeks:    {Name: "shipping_weeks_12w", Unit: "count", Window: "84 days", Source: "logistics", About: "of the last twelve weeks, with a waybill"},
-	WaybillGrowth:  {Name: "waybill_growth_bps", Unit: "bps", Window: "180 days", Source: "logistics", About: "waybills of the last 90 days against the 90 before, capped at 100,000", Missing: "nothing was shipped in the 90 days before"},
+	LogisticsAge:      {Name: "logistics_age_days", Unit: "days", Window: "all", Source: "logistics", About: "since the first waybill the carriers report"},
+	Waybills90:        {Name: "waybills_90d", Unit: "count", Window: "90 days", Source: "logistics", About: "waybills made"},
+	SignRate:          {Name: "sign_rate_bps", Unit: "bps", Window: "15 to 365 days", Source: "logistics", About: "signed share of waybills at least 15 days old", Missing: "no waybill is old enough"},
+	ReturnRate:        {Name: "return_rate_bps", Unit: "bps", Window: "365 days", Source: "logistics", About: "returned share of waybills", Missing: "there was no waybill in the year"},
+	MedianDelivery:    {Name: "median_delivery_hours", Unit: "hours", Window: "365 days", Source: "logistics", About: "median from pick-up to signature, capped at 1,000", Missing: "nothing was signed"},
+	ActiveWeeks:       {Name: "shipping_weeks_12w", Unit: "count", Window: "84 days", Source: "logistics", About: "of the last twelve weeks, with a waybill"},
+	WaybillGrowth:     {Name: "waybill_growth_bps", Unit: "bps", Window: "180 days", Source: "logistics", About: "waybills of the last 90 days against the 90 before, capped at 100,000", Missing: "nothing was shipped in the 90 days before"},
+	Waybills30:        {Name: "waybills_30d", Unit: "count", Window: "30 days", Source: "logistics", About: "waybills made"},
+	Waybills365:       {Name: "waybills_365d", Unit: "count", Window: "365 days", Source: "logistics", About: "waybills made"},
+	ActiveWeeksYear:   {Name: "shipping_weeks_52w", Unit: "count", Window: "364 days", Source: "logistics", About: "of the last 52 weeks, with a waybill"},
+	WaybillVolatility: {Name: "waybill_volatility_bps", Unit: "bps", Window: "84 days", Source: "logistics", About: "standard deviation over mean of twelve weeks' waybills", Missing: "the first waybill is younger than 84 days, or there are fewer than twelve in them"},
+	LostRate:          {Name: "lost_rate_bps", Unit: "bps", Window: "30 to 365 days", Source: "logistics", About: "share of waybills at least 30 days old neither signed, returned nor cancelled", Missing: "no waybill is old enough"},
+	ReturnRate90:      {Name: "return_rate_90d_bps", Unit: "bps", Window: "90 days", Source: "logistics", About: "returned share of waybills", Missing: "there was no waybill in these days"},
+	DeliveryP90:       {Name: "delivery_p90_hours", Unit: "hours", Window: "365 days", Source: "logistics", About: "time from pick-up to signature that a tenth of the parcels pass, capped at 1,000", Missing: "nothing was signed"},
+	PickupDelay:       {Name: "pickup_delay_hours", Unit: "hours", Window: "365 days", Source: "logistics", About: "mean from the making of a waybill to its pick-up, each capped at 1,000", Missing: "no waybill says both times"},
+	Destinations:      {Name: "destinations_365d", Unit: "count", Window: "365 days", Source: "logistics", About: "distinct destinations, told apart by hash: exact for a few, estimated for hundreds", Missing: "fewer than four waybills in five name their destination"},
+	DestinationHHI:    {Name: "destination_hhi_bps", Unit: "bps", Window: "365 days", Source: "logistics", About: "Herfindahl index of waybills over destinations; 10,000 = one destination", Missing: "fewer than four waybills in five name their destination"},
+	Carriers:          {Name: "carriers_365d", Unit: "count", Window: "365 days", Source: "logistics", About: "distinct carriers, told apart by hash", Missing: "no waybill names its carrier"},
+	DistanceMean:      {Name: "distance_mean_km", Unit: "km", Window: "365 days", Source: "logistics", About: "mean distance of a parcel", Missing: "no waybill says its distance"},
+	FreightMean:       {Name: "freight_mean_fen", Unit: "fen", Window: "365 days", Source: "logistics", About: "mean freight paid for a parcel", Missing: "no waybill says its freight"},
+	WaybillsToOrders:  {Name: "waybills_to_orders_bps", Unit: "bps", Window: "90 days", Source: "logistics", With: "marketplace", About: "waybills against paid orders, capped at 100,000", Missing: "there was no paid order in these days"},
 
-	BankHistory:      {Name: "bank_history_days", Unit: "days", Window: "all", Source: "bank", About: "since the first booked row"},
-	Inflow:           {Name: "inflow_monthly_fen", Unit: "fen", Window: "180 days", Source: "bank", About: "credits a month, without loans, refunds and own accounts"},
-	Outflow:          {Name: "outflow_monthly_fen", Unit: "fen", Window: "180 days", Source: "bank", About: "debits a month, without own accounts"},
-	NetFlow:          {Name: "net_flow_monthly_fen", Unit: "fen", Window: "180 days", Source: "bank", About: "inflow less outflow a month"},
-	SalesInflow:      {Name: "sales_inflow_monthly_fen", Unit: "fen", Window: "180 days", Source: "bank", About: "credits marked as sales a month"},
-	SalesToRevenue:   {Name: "sales_to_revenue_bps", Unit: "bps", Window: "90 days", Source: "bank", About: "sales credits against claimed revenue, capped at 100,000", Missing: "there was no claimed revenue"},
-	InflowVolatility: {Name: "inflow_volatility_bps", Unit: "bps", Window: "180 days", Source: "bank", About: "standard deviation over mean of six 30-day inflows", Missing: "the history is shorter than 180 days or nothing came in"},
-	BalanceAvg:       {Name: "balance_avg_fen", Unit: "fen", Window: "180 days", Source: "bank", About: "mean balance after a row", Missing: "no row says the balance"},
-	BalanceMin:       {Name: "balance_min_fen", Unit: "fen", Window: "180 days", Source: "bank", About: "lowest balance after a row", Missing: "no row says the balance"},
-	NegativeDays:     {Name: "negative_days_180d", Unit: "count", Window: "180 days", Source: "bank", About: "days with a balance below zero", Missing: "no row says the balance"},
-	PenaltyCount:     {Name: "penalty_interest_365d", Unit: "count", Window: "365 days", Source: "bank", About: "charges of penalty interest"},
-	DebtService:      {Name: "debt_service_monthly_fen", Unit: "fen", Window: "180 days", Source: "bank", About: "loan repayments a month"},
-	DebtServiceShare: {Name: "debt_service_bps", Unit: "bps", Window: "180 days", Source: "bank", About: "loan repayments over inflow, capped at 100,000", Missing: "nothing came in"},
-	TopPayer:         {Name: "top_payer_bps", Unit: "bps", Window: "180 days", Source: "bank", About: "largest counterparty's share of named inflow", Missing: "no inflow names its counterparty"},
+	BankHistory:       {Name: "bank_history_days", Unit: "days", Window: "all", Source: "bank", About: "since the first booked row"},
+	Inflow:            {Name: "inflow_monthly_fen", Unit: "fen", Window: "180 days", Source: "bank", About: "credits a month, without loans, refunds and own accounts"},
+	Outflow:           {Name: "outflow_monthly_fen", Unit: "fen", Window: "180 days", Source: "bank", About: "debits a month, without own accounts"},
+	NetFlow:           {Name: "net_flow_monthly_fen", Unit: "fen", Window: "180 days", Source: "bank", About: "inflow less outflow a month"},
+	SalesInflow:       {Name: "sales_inflow_monthly_fen", Unit: "fen", Window: "180 days", Source: "bank", About: "credits marked as sales a month"},
+	SalesToRevenue:    {Name: "sales_to_revenue_bps", Unit: "bps", Window: "90 days", Source: "bank", With: "marketplace", About: "sales credits against claimed revenue, capped at 100,000", Missing: "there was no claimed revenue"},
+	InflowVolatility:  {Name: "inflow_volatility_bps", Unit: "bps", Window: "180 days", Source: "bank", About: "standard deviation over mean of six 30-day inflows", Missing: "the history is shorter than 180 days or nothing came in"},
+	BalanceAvg:        {Name: "balance_avg_fen", Unit: "fen", Window: "180 days", Source: "bank", About: "mean balance after a row", Missing: "no row says the balance"},
+	BalanceMin:        {Name: "balance_min_fen", Unit: "fen", Window: "180 days", Source: "bank", About: "lowest balance after a row", Missing: "no row says the balance"},
+	NegativeDays:      {Name: "negative_days_180d", Unit: "count", Window: "180 days", Source: "bank", About: "days with a balance below zero", Missing: "no row says the balance"},
+	PenaltyCount:      {Name: "penalty_interest_365d", Unit: "count", Window: "365 days", Source: "bank", About: "charges of penalty interest"},
+	DebtService:       {Name: "debt_service_monthly_fen", Unit: "fen", Window: "180 days", Source: "bank", About: "loan repayments a month"},
+	DebtServiceShare:  {Name: "debt_service_bps", Unit: "bps", Window: "180 days", Source: "bank", About: "loan repayments over inflow, capped at 100,000", Missing: "nothing came in"},
+	TopPayer:          {Name: "top_payer_bps", Unit: "bps", Window: "180 days", Source: "bank", About: "largest counterparty's share of named inflow", Missing: "no inflow names its counterparty"},
+	BalanceMedian:     {Name: "balance_median_fen", Unit: "fen", Window: "180 days", Source: "bank", About: "median balance after a row, rounded towards zero by less than a sixteenth", Missing: "no row says the balance"},
+	BalanceMonthEnd:   {Name: "balance_month_end_fen", Unit: "fen", Window: "180 days", Source: "bank", About: "mean of the last balances said in each full calendar month (China); rows of one moment count in the source's order", Missing: "no row of a full month says the balance"},
+	BalanceLowDays:    {Name: "balance_low_days_180d", Unit: "count", Window: "180 days", Source: "bank", About: "days with a balance below a mean week's outflow", Missing: "no row says the balance"},
+	InflowTrend:       {Name: "inflow_trend_bps", Unit: "bps", Window: "180 days", Source: "bank", About: "inflow of the last 90 days against the 90 before, capped at 100,000", Missing: "the history is shorter than 180 days or nothing came in in the 90 days before"},
+	InflowDays:        {Name: "inflow_days_90d", Unit: "count", Window: "90 days", Source: "bank", About: "days with a credit other than a loan or a refund"},
+	SinceInflow:       {Name: "since_inflow_days", Unit: "days", Window: "180 days", Source: "bank", About: "from the last credit that is inflow to the moment the source vouches for", Missing: "nothing came in"},
+	SalesVolatility:   {Name: "sales_inflow_volatility_bps", Unit: "bps", Window: "84 days", Source: "bank", About: "standard deviation over mean of twelve weeks' credits marked as sales", Missing: "the history is shorter than 84 days or no sales came in"},
+	OutflowShare:      {Name: "outflow_to_inflow_bps", Unit: "bps", Window: "180 days", Source: "bank", About: "outflow over inflow, capped at 100,000", Missing: "nothing came in"},
+	SalaryMonths:      {Name: "salary_months_180d", Unit: "count", Window: "180 days", Source: "bank", About: "of the last six times 30 days, with wages paid"},
+	RentMonths:        {Name: "rent_months_180d", Unit: "count", Window: "180 days", Source: "bank", About: "of the last six times 30 days, with rent paid"},
+	TaxPayments:       {Name: "tax_payments_180d", Unit: "count", Window: "180 days", Source: "bank", About: "payments of tax"},
+	SupplierWeeks:     {Name: "supplier_weeks_12w", Unit: "count", Window: "84 days", Source: "bank", About: "of the last twelve weeks, with a supplier paid"},
+	SupplierMonthly:   {Name: "supplier_monthly_fen", Unit: "fen", Window: "180 days", Source: "bank", About: "payments to suppliers a month"},
+	LoanInflow:        {Name: "loan_inflow_180d_fen", Unit: "fen", Window: "180 days", Source: "bank", About: "loans received"},
+	Penalty90:         {Name: "penalty_interest_90d", Unit: "count", Window: "90 days", Source: "bank", About: "charges of penalty interest"},
+	CashShare:         {Name: "cash_inflow_bps", Unit: "bps", Window: "180 days", Source: "bank", About: "share of inflow paid in as cash", Missing: "nothing came in"},
+	TransferShare:     {Name: "transfer_outflow_bps", Unit: "bps", Window: "180 days", Source: "bank", About: "share of outflow that is transfers to others, owner and friends among them", Missing: "nothing went out"},
+	Payers:            {Name: "payers_180d", Unit: "count", Window: "180 days", Source: "bank", About: "distinct named counterparties that paid in, without own accounts", Missing: "no inflow names its counterparty"},
+	PayerHHI:          {Name: "payer_hhi_bps", Unit: "bps", Window: "180 days", Source: "bank", About: "Herfindahl index of named inflow by counterparty; 10,000 = one payer", Missing: "no inflow names its counterparty"},
+	RoundTrip:         {Name: "round_trip_bps", Unit: "bps", Window: "180 days", Source: "bank", About: "money that both came from and went to the same counterparty (the smaller way), over inflow", Missing: "nothing came in"},
+	SupplierToRevenue: {Name: "supplier_to_revenue_bps", Unit: "bps", Window: "90 days", Source: "bank", With: "marketplace", About: "payments to suppliers against claimed revenue, capped at 100,000", Missing: "there was no claimed revenue"},
+	SalesToVerified:   {Name: "sales_to_verified_bps", Unit: "bps", Window: "90 days", Source: "bank", With: "crosscheck", About: "sales credits against verified revenue, capped at 100,000", Missing: "nothing was verified"},
+	WantedToInflow:    {Name: "wanted_to_inflow_bps", Unit: "bps", Window: "180 days", Source: "bank", With: "own", About: "amount wanted against inflow a month, capped at 100,000", Missing: "no amount was named, or nothing came in"},
 
-	UtilityHistory: {Name: "utility_history_days", Unit: "days", Window: "all", Source: "utility", About: "since the first billed period began"},
-	BillsOnTime:    {Name: "bills_on_time_bps", Unit: "bps", Window: "365 days", Source: "utility", About: "bills due that were paid by the day after", Missing: "no bill says when it was due"},
-	BillsLate:      {Name: "bills_late_365d", Unit: "count", Window: "365 days", Source: "utility", About: "bills due that were paid later, or are unpaid", Missing: "no bill says when it was due"},
-	BillDelayMax:   {Name: "bill_delay_max_days", Unit: "days", Window: "365 days", Source: "utility", About: "longest delay of a bill, unpaid ones to the moment", Missing: "no bill says when it was due"},
-	PowerMonthly:   {Name: "power_monthly_wh", Unit: "Wh", Window: "90 days", Source: "utility", About: "electricity in 30 metered days", Missing: "fewer than 30 of the days are metered"},
-	PowerTrend:     {Name: "power_trend_bps", Unit: "bps", Window: "180 days", Source: "utility", About: "electricity a day of the last 90 days against the 90 before, capped at 100,000", Missing: "fewer than 30 days of either stretch are metered"},
-	UtilityCover:   {Name: "utility_cover_bps", Unit: "bps", Window: "365 days", Source: "utility", About: "days covered by bills, of those since the first"},
+	UtilityHistory:  {Name: "utility_history_days", Unit: "days", Window: "all", Source: "utility", About: "since the first billed period began"},
+	BillsOnTime:     {Name: "bills_on_time_bps", Unit: "bps", Window: "365 days", Source: "utility", About: "bills due that were paid by the day after", Missing: "no bill says when it was due"},
+	BillsLate:       {Name: "bills_late_365d", Unit: "count", Window: "365 days", Source: "utility", About: "bills due that were paid later, or are unpaid", Missing: "no bill says when it was due"},
+	BillDelayMax:    {Name: "bill_delay_max_days", Unit: "days", Window: "365 days", Source: "utility", About: "longest delay of a bill, unpaid ones to the moment", Missing: "no bill says when it was due"},
+	PowerMonthly:    {Name: "power_monthly_wh", Unit: "Wh", Window: "90 days", Source: "utility", About: "electricity in 30 metered days", Missing: "fewer than 30 of the days are metered"},
+	PowerTrend:      {Name: "power_trend_bps", Unit: "bps", Window: "180 days", Source: "utility", About: "electricity a day of the last 90 days against the 90 before, capped at 100,000", Missing: "fewer than 30 days of either stretch are metered"},
+	UtilityCover:    {Name: "utility_cover_bps", Unit: "bps", Window: "365 days", Source: "utility", About: "days covered by bills, of those since the first"},
+	BillsUnpaid:     {Name: "bills_unpaid", Unit: "count", Window: "365 days", Source: "utility", About: "bills due and not paid", Missing: "no bill says when it was due"},
+	BillsLate90:     {Name: "bills_late_90d", Unit: "count", Window: "90 days", Source: "utility", About: "bills due that were paid later than the day after, or are unpaid", Missing: "no bill says when it was due"},
+	UtilityGap:      {Name: "utility_gap_days", Unit: "days", Window: "365 days", Source: "utility", About: "longest stretch without a bill between the first covered day and the last"},
+	UtilityMonthly:  {Name: "utility_monthly_fen", Unit: "fen", Window: "365 days", Source: "utility", About: "charged a month by bills whose period has ended"},
+	PowerYoY:        {Name: "power_yoy_bps", Unit: "bps", Window: "455 days", Source: "utility", About: "electricity a day of the last 90 days against the same days a year (365 days) before, capped at 100,000", Missing: "fewer than 30 days of either stretch are metered"},
+	PowerVolatility: {Name: "power_volatility_bps", Unit: "bps", Window: "180 days", Source: "utility", About: "standard deviation over mean of the electricity a day in stretches of 30 days", Missing: "fewer than four of six stretches have ten metered days"},
+	Meters:          {Name: "meters_365d", Unit: "count", Window: "365 days", Source: "utility", About: "distinct meters, told apart by hash", Missing: "no bill names its meter"},
+	PowerPerOrder:   {Name: "power_per_order_wh", Unit: "Wh", Window: "90 days", Source: "utility", With: "marketplace", About: "electricity of 90 metered days over paid orders", Missing: "fewer than 30 of the days are metered, or there was no paid order"},
+	PowerToOrders:   {Name: "power_to_orders_bps", Unit: "bps", Window: "180 days", Source: "utility", With: "marketplace", About: "growth of the electricity a day against growth of paid orders, both of the last 90 days against the 90 before; capped at 100,000", Missing: "either growth is not known, or there was no paid order in the last 90 days"},
 
-	BureauFound:       {Name: "bureau_found", Unit: "0 or 1", Window: "report", Source: "bureau", About: "the credit reference centre has a file"},
-	BureauOpenLoans:   {Name: "bureau_open_loans", Unit: "count", Window: "report", Source: "bureau", About: "loans open elsewhere"},
-	BureauOutstanding: {Name: "bureau_outstanding_fen", Unit: "fen", Window: "report", Source: "bureau", About: "debt elsewhere"},
-	BureauMonthlyDebt: {Name: "bureau_monthly_debt_fen", Unit: "fen", Window: "report", Source: "bureau", About: "scheduled payments elsewhere a month"},
-	BureauMaxDPD:      {Name: "bureau_max_dpd_days", Unit: "days", Window: "24 months", Source: "bureau", About: "worst days past due"},
-	BureauCurrentDPD:  {Name: "bureau_current_dpd_days", Unit: "days", Window: "report", Source: "bureau", About: "days past due now"},
-	BureauWrittenOff:  {Name: "bureau_written_off", Unit: "count", Window: "ever", Source: "bureau", About: "loans written off"},
-	BureauInquiries:   {Name: "bureau_inquiries_90d", Unit: "count", Window: "90 days", Source: "bureau", About: "inquiries of lenders"},
-	BureauAge:         {Name: "bureau_age_days", Unit: "days", Window: "ever", Source: "bureau", About: "since the oldest loan was opened", Missing: "the report does not say"},
-	BureauCourt:       {Name: "bureau_court_records", Unit: "count", Window: "ever", Source: "bureau", About: "enforcement entries"},
+	BureauFound:         {Name: "bureau_found", Unit: "0 or 1", Window: "report", Source: "bureau", About: "the credit reference centre has a file"},
+	BureauOpenLoans:     {Name: "bureau_open_loans", Unit: "count", Window: "report", Source: "bureau", About: "loans open elsewhere"},
+	BureauOutstanding:   {Name: "bureau_outstanding_fen", Unit: "fen", Window: "report", Source: "bureau", About: "debt elsewhere"},
+	BureauMonthlyDebt:   {Name: "bureau_monthly_debt_fen", Unit: "fen", Window: "report", Source: "bureau", About: "scheduled payments elsewhere a month"},
+	BureauMaxDPD:        {Name: "bureau_max_dpd_days", Unit: "days", Window: "24 months", Source: "bureau", About: "worst days past due"},
+	BureauCurrentDPD:    {Name: "bureau_current_dpd_days", Unit: "days", Window: "report", Source: "bureau", About: "days past due now"},
+	BureauWrittenOff:    {Name: "bureau_written_off", Unit: "count", Window: "ever", Source: "bureau", About: "loans written off"},
+	BureauInquiries:     {Name: "bureau_inquiries_90d", Unit: "count", Window: "90 days", Source: "bureau", About: "inquiries of lenders"},
+	BureauAge:           {Name: "bureau_age_days", Unit: "days", Window: "ever", Source: "bureau", About: "since the oldest loan was opened", Missing: "the report does not say"},
+	BureauCourt:         {Name: "bureau_court_records", Unit: "count", Window: "ever", Source: "bureau", About: "enforcement entries"},
+	BureauDebtToInflow:  {Name: "bureau_debt_to_inflow_bps", Unit: "bps", Window: "180 days", Source: "bureau", With: "bank", About: "scheduled payments elsewhere over inflow, capped at 100,000", Missing: "nothing came in"},
+	BureauDebtToRevenue: {Name: "bureau_debt_to_revenue_bps", Unit: "bps", Window: "365 days", Source: "bureau", With: "crosscheck", About: "scheduled payments elsewhere over verified revenue a month, capped at 100,000", Missing: "nothing was verified"},
+	BureauOwedToInflow:  {Name: "bureau_owed_to_inflow_bps", Unit: "bps", Window: "180 days", Source: "bureau", With: "bank", About: "debt elsewhere against inflow a month, capped at 100,000", Missing: "nothing came in"},
 
 	LicenceAge:     {Name: "licence_age_days", Unit: "days", Window: "ever", Source: "registry", About: "since the business was established", Missing: "the registry does not say"},
 	LicenceStatus:  {Name: "licence_status", Unit: "0 to 3", Window: "now", Source: "registry", About: "0 active, 1 abnormal, 2 revoked, 3 closed"},
 	LicenceLeft:    {Name: "licence_left_days", Unit: "days", Window: "now", Source: "registry", About: "until the licence ends; 36,500 = no end"},
 	LicenceChanged: {Name: "licence_changed_days", Unit: "days", Window: "ever", Source: "registry", About: "since the last change of owner or licence", Missing: "no change is recorded"},
+	LicenceCapital: {Name: "licence_capital_fen", Unit: "fen", Window: "now", Source: "registry", About: "registered capital", Missing: "the registry does not say"},
+	LicenceKind:    {Name: "licence_kind", Unit: "0 to 2", Window: "now", Source: "registry", About: "0 individual, 1 company, 2 cooperative", Missing: "the registry does not say"},
+	LicenceToOrder: {Name: "licence_to_order_days", Unit: "days", Window: "ever", Source: "registry", With: "marketplace", About: "from the business being established to its first order; 0 where orders came first", Missing: "the registry does not say, or there was no order"},
 
-	OwnRepaid:      {Name: "own_loans_repaid", Unit: "count", Window: "ever", Source: "own", About: "drawdowns repaid to us in full"},
-	OwnWorstDPD:    {Name: "own_worst_dpd_days", Unit: "days", Window: "ever", Source: "own", About: "worst days past due with us", Missing: "the merchant never borrowed here"},
-	OwnExposure:    {Name: "own_exposure_fen", Unit: "fen", Window: "now", Source: "own", About: "principal owed to us"},
-	OwnDeclines:    {Name: "own_declines_30d", Unit: "count", Window: "30 days", Source: "own", About: "our declines"},
-	RegisteredDays: {Name: "registered_days", Unit: "days", Window: "ever", Source: "own", About: "since registration with us", Missing: "the time of registration is not known"},
+	OwnRepaid:            {Name: "own_loans_repaid", Unit: "count", Window: "ever", Source: "own", About: "drawdowns repaid to us in full"},
+	OwnWorstDPD:          {Name: "own_worst_dpd_days", Unit: "days", Window: "ever", Source: "own", About: "worst days past due with us", Missing: "the merchant never borrowed here"},
+	OwnExposure:          {Name: "own_exposure_fen", Unit: "fen", Window: "now", Source: "own", About: "principal owed to us"},
+	OwnDeclines:          {Name: "own_declines_30d", Unit: "count", Window: "30 days", Source: "own", About: "our declines"},
+	RegisteredDays:       {Name: "registered_days", Unit: "days", Window: "ever", Source: "own", About: "since registration with us", Missing: "the time of registration is not known"},
+	OwnFirstLoan:         {Name: "own_first_loan_days", Unit: "days", Window: "ever", Source: "own", About: "since the first loan of ours was paid out", Missing: "the merchant never borrowed here"},
+	OwnExposureToRevenue: {Name: "own_exposure_to_revenue_bps", Unit: "bps", Window: "365 days", Source: "own", With: "crosscheck", About: "principal owed to us against verified revenue a month, capped at 100,000", Missing: "nothing was verified"},
 
 	GroupSize:     {Name: "group_size", Unit: "count", Window: "now", Source: FromOwn, About: "merchants of the connected group, the applicant included; 1 = alone", Missing: "relations could not be read"},
 	GroupExposure: {Name: "group_open_exposure_fen", Unit: "fen", Window: "now", Source: FromOwn, About: "limits of open lines and of offers that may still be accepted, of the whole group", Missing: "relations could not be read"},

@@ -32,12 +32,13 @@ type Applicant struct {
 	MerchantActive  bool         `json:"merchant_active"`
 	ConsentsValid   bool         `json:"consents_valid"`
 	RegisteredAt    time.Time    `json:"registered_at"`
-	OpenExposure    money.Amount `json:"open_exposure_fen"` // principal owed to us now
-	LoansRepaid     int64        `json:"loans_repaid"`      // drawdowns repaid in full
-	WorstDPD        int64        `json:"worst_dpd"`         // worst days past due with us, ever
-	CurrentDPD      int64        `json:"current_dpd"`       // days past due with us now
-	OtherOpen       int64        `json:"other_open"`        // other applications of this merchant still open
-	DeclinedRecents int64        `json:"declined_recents"`  // declines in the last 30 days
+	OpenExposure    money.Amount `json:"open_exposure_fen"`      // principal owed to us now
+	LoansRepaid     int64        `json:"loans_repaid"`           // drawdowns repaid in full
+	FirstLoanAt     time.Time    `json:"first_loan_at,omitzero"` // first drawdown paid out; zero = none
+	WorstDPD        int64        `json:"worst_dpd"`              // worst days past due with us, ever
+	CurrentDPD      int64        `json:"current_dpd"`            // days past due with us now
+	OtherOpen       int64        `json:"other_open"`             // other applications of this merchant still open
+	DeclinedRecents int64        `json:"declined_recents"`       // declines in the last 30 days
 }
 
 // Reason is a code with its arguments, most important first. The texts in
