@@ -20,7 +20,7 @@ type benchCommand struct {
 	Clients   int    `help:"Callers at once." default:"32"`
 	Seed      uint64 `help:"Seed of the population." default:"310"`
 	Postgres  string `help:"PostgreSQL DSN instead of SQLite."`
-	Profile   string `help:"Write a CPU profile of this process." placeholder:"FILE"`
+	Profile   string `help:"Write a CPU profile of this process while first loans are made." placeholder:"FILE"`
 }
 
 // Run measures on free ports in a temporary folder and prints the figures.
@@ -37,14 +37,14 @@ func (c *benchCommand) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	profiled, err := profile(c.Profile)
+	begin, finish, err := profile(c.Profile)
 	if err != nil {
 		return errors.Join(err, dev.Stop())
 	}
 	result, err := bench.Run(e.ctx, dev, bench.Options{
-		Book: book, BigOrders: c.BigOrders, Workflows: c.Workflows, Draws: c.Draws, Clients: c.Clients, Progress: e.stderr, Now: clock.System,
+		Book: book, BigOrders: c.BigOrders, Workflows: c.Workflows, Draws: c.Draws, Clients: c.Clients, Progress: e.stderr, Now: clock.System, Loans: begin,
 	})
-	profiled()
+	err = errors.Join(err, finish())
 	if stopped := dev.Stop(); err == nil {
 		err = stopped
 	}
@@ -55,20 +55,20 @@ func (c *benchCommand) Run(e *env) error {
 	return nil
 }
 
-// profile starts a CPU profile and gives what ends it; no file, no profile.
-func profile(path string) (func(), error) {
+// profile gives what begins a CPU profile into a file, which in turn gives
+// what ends it, and what closes the file; no path, no profile.
+func profile(path string) (begin func() func(), finish func() error, err error) {
 	if path == "" {
-		return func() {}, nil
+		return nil, func() error { return nil }, nil
 	}
 	file, err := os.Create(path)
 	if err != nil {
-		return nil, fmt.Errorf("create %s: %w", path, err)
+		return nil, nil, fmt.Errorf("create %s: %w", path, err)
 	}
-	if err := pprof.StartCPUProfile(file); err != nil {
-		return nil, fmt.Errorf("start profile: %w", err)
+	var started error
+	begin = func() func() {
+		started = pprof.StartCPUProfile(file)
+		return pprof.StopCPUProfile
 	}
-	return func() {
-		pprof.StopCPUProfile()
-		_ = file.Close()
-	}, nil
+	return begin, func() error { return errors.Join(started, file.Close()) }, nil
 }

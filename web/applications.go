@@ -61,6 +61,7 @@ type submitRequest struct {
 type applicationRequest struct {
 	ByID
 	Spoken
+	Waiting
 }
 
 type applicationsRequest struct {
@@ -97,7 +98,8 @@ func (s *server) applicationEndpoints() {
 	}, s.submitApplication)
 	endpoint(s, huma.Operation{
 		OperationID: "get-application", Method: http.MethodGet, Path: "/api/applications/{id}", Tags: tags,
-		Summary: "Read an application", Description: "With its latest decision, its reasons in words.",
+		Errors:  []int{http.StatusUnprocessableEntity, http.StatusTooManyRequests},
+		Summary: "Read an application", Description: "With its latest decision, its reasons in words. With `wait`, held back while it is submitted or deferred, until a decision or another deferral.",
 	}, s.getApplication)
 	endpoint(s, huma.Operation{
 		OperationID: "list-applications", Method: http.MethodGet, Path: "/api/applications", Tags: tags, Errors: []int{http.StatusNotFound, http.StatusUnprocessableEntity},
@@ -159,7 +161,18 @@ func (s *server) applicationFor(ctx context.Context, who Principal, id string) (
 }
 
 func (s *server) getApplication(ctx context.Context, who Principal, in *applicationRequest) (*body[applicationView], error) {
-	application, err := s.applicationFor(ctx, who, in.ID)
+	wait, err := in.patience()
+	if err != nil {
+		return nil, err
+	}
+	application, ctx, done, err := get(ctx, s, who, held[underwriting.Application]{
+		wait:  wait,
+		read:  func(ctx context.Context) (underwriting.Application, error) { return s.applicationFor(ctx, who, in.ID) },
+		over:  func(a underwriting.Application) bool { return answered(a.State) },
+		news:  func(before, now underwriting.Application) bool { return before.DecisionID != now.DecisionID },
+		watch: func() (<-chan struct{}, func()) { return s.Underwriting.WatchState(in.ID) },
+	})
+	defer done()
 	if err != nil {
 		return nil, err
 	}

@@ -48,7 +48,10 @@ type drawRequest struct {
 	}
 }
 
-type drawdownRequest struct{ ByID }
+type drawdownRequest struct {
+	ByID
+	Waiting
+}
 
 type drawdownsRequest struct {
 	ByID
@@ -63,7 +66,8 @@ func (s *server) drawdownEndpoints() {
 	}, s.openDrawdown)
 	endpoint(s, huma.Operation{
 		OperationID: "get-drawdown", Method: http.MethodGet, Path: "/api/drawdowns/{id}", Tags: tags,
-		Summary: "Read a draw", Description: "paid and failed are final.",
+		Errors:  []int{http.StatusUnprocessableEntity, http.StatusTooManyRequests},
+		Summary: "Read a draw", Description: "paid and failed are final. With `wait`, held back until it is paid, failed or first unknown.",
 	}, s.getDrawdown)
 	endpoint(s, huma.Operation{
 		OperationID: "list-drawdowns", Method: http.MethodGet, Path: "/api/lines/{id}/drawdowns", Tags: tags,
@@ -88,14 +92,33 @@ func (s *server) openDrawdown(ctx context.Context, who Principal, in *drawReques
 }
 
 func (s *server) getDrawdown(ctx context.Context, who Principal, in *drawdownRequest) (*body[drawdownView], error) {
-	found, err := s.Drawdowns.Drawdown(ctx, in.ID)
+	wait, err := in.patience()
 	if err != nil {
 		return nil, err
 	}
-	if err := s.visible(ctx, who, "drawdown", found.MerchantID); err != nil {
+	found, _, done, err := get(ctx, s, who, held[drawdown.Drawdown]{
+		wait: wait,
+		read: func(ctx context.Context) (drawdown.Drawdown, error) { return s.drawdownFor(ctx, who, in.ID) },
+		over: func(d drawdown.Drawdown) bool { return d.State.Final() },
+		news: func(before, now drawdown.Drawdown) bool {
+			return now.State == drawdown.Unknown && before.State != now.State
+		},
+		watch: func() (<-chan struct{}, func()) { return s.Drawdowns.Watch(in.ID) },
+	})
+	defer done()
+	if err != nil {
 		return nil, err
 	}
 	return &body[drawdownView]{showDrawdown(found)}, nil
+}
+
+// drawdownFor gives a draw the caller may see.
+func (s *server) drawdownFor(ctx context.Context, who Principal, id string) (drawdown.Drawdown, error) {
+	found, err := s.Drawdowns.Drawdown(ctx, id)
+	if err != nil {
+		return drawdown.Drawdown{}, err
+	}
+	return found, s.visible(ctx, who, "drawdown", found.MerchantID)
 }
 
 func (s *server) listDrawdowns(ctx context.Context, who Principal, in *drawdownsRequest) (*body[drawdownsView], error) {

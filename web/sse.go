@@ -19,9 +19,8 @@ import (
 
 // How a stream of events behaves.
 const (
-	pollEvery     = 500 * time.Millisecond // for events of other processes
-	beatEvery     = 10 * time.Second
-	stateEvery    = 2 * time.Second  // a lost last event must not leave the stream open
+	beatEvery     = 10 * time.Second // should a signal be lost, it is also when to look
+	lastEventIn   = 2 * time.Second  // after the state that it tells
 	writeWithin   = 15 * time.Second // for one write to the client
 	streamAtMost  = 15 * time.Minute // then the client comes back by itself
 	reconnectHint = "retry: 1000\n\n"
@@ -68,7 +67,12 @@ func (s *server) streamApplication(ctx context.Context, who Principal, in *strea
 // when it ends.
 func (s *server) openStream(ctx context.Context, application underwriting.Application, in *streamRequest, leave func()) (*huma.StreamResponse, error) {
 	after, _ := strconv.ParseInt(in.LastEventID, 10, 64) // its form is checked; a number too large is the end of all events
-	signal, stop := s.Underwriting.Watch(in.ID)
+	signal, stopEvents := s.Underwriting.Watch(in.ID)
+	state, stopState := s.Underwriting.WatchState(in.ID)
+	stop := func() {
+		stopEvents()
+		stopState()
+	}
 	events, err := s.Underwriting.Events(ctx, in.ID, after)
 	if err != nil {
 		stop()
@@ -88,7 +92,7 @@ func (s *server) openStream(ctx context.Context, application underwriting.Applic
 		header.Set("Content-Type", "text/event-stream; charset=utf-8")
 		header.Set("X-Accel-Buffering", "no")
 		c.Status(http.StatusOK)
-		if err := stream.run(hc.Context(), signal, events); err != nil && hc.Context().Err() == nil {
+		if err := stream.run(hc.Context(), signal, state, events); err != nil && hc.Context().Err() == nil {
 			s.Logger.LogAttrs(hc.Context(), slog.LevelWarn, "stream broke off", slog.String("request_id", requestOf(hc.Context()).id),
 				slog.String("application_id", in.ID), slog.Any("error", err))
 		}
@@ -115,12 +119,12 @@ type stream struct {
 }
 
 // run sends the events at hand and those to come until the last one, the
-// client's leaving, or the time a stream may last.
-func (s *stream) run(ctx context.Context, signal <-chan struct{}, events []underwriting.Event) error {
-	poll, beat, state := time.NewTicker(pollEvery), time.NewTicker(beatEvery), time.NewTicker(stateEvery)
-	defer poll.Stop()
+// client's leaving, or the time a stream may last. The state is looked at when
+// it may have changed: a lost last event must not leave the stream open.
+func (s *stream) run(ctx context.Context, signal, state <-chan struct{}, events []underwriting.Event) error {
+	beat, lost := time.NewTicker(beatEvery), time.NewTimer(streamAtMost)
 	defer beat.Stop()
-	defer state.Stop()
+	defer lost.Stop()
 	over := time.NewTimer(streamAtMost)
 	defer over.Stop()
 	if err := s.write(reconnectHint); err != nil {
@@ -141,22 +145,34 @@ func (s *stream) run(ctx context.Context, signal <-chan struct{}, events []under
 		case <-over.C:
 			return nil
 		case <-signal:
-		case <-poll.C:
+		case <-state:
+			if err := s.watchEnd(ctx, lost); err != nil {
+				return err
+			}
 		case <-beat.C:
 			if err := s.write(": still here\n\n"); err != nil {
 				return err
 			}
-		case <-state.C:
-			application, err := s.server.Underwriting.Application(ctx, s.id)
-			if err != nil {
+			if err := s.watchEnd(ctx, lost); err != nil {
 				return err
 			}
-			settled = answered(application.State)
+		case <-lost.C:
+			settled = true
 		}
 		if events, err = s.server.Underwriting.Events(ctx, s.id, s.after); err != nil {
 			return err
 		}
 	}
+}
+
+// watchEnd gives the last event, stored after the state it tells, some time to
+// come once the application has its answer.
+func (s *stream) watchEnd(ctx context.Context, lost *time.Timer) error {
+	application, err := s.server.Underwriting.Application(ctx, s.id)
+	if err == nil && answered(application.State) {
+		lost.Reset(lastEventIn)
+	}
+	return err
 }
 
 // send writes events; true after the last one there will be.

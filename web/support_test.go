@@ -68,6 +68,8 @@ type site struct {
 	seen     *locked // all bodies answered
 	secrets  *locked // all personal data handed in, one a line
 	number   atomic.Int64
+	dsn      string // of the database, for another process
+	keys     store.Keys
 }
 
 // locked is a buffer several may write to.
@@ -114,7 +116,8 @@ func (s *site) openStore() {
 	require.NoError(s.t, err)
 	keys, err := store.ParseKeys(text)
 	require.NoError(s.t, err)
-	s.db, err = store.Open(s.t.Context(), store.Config{DSN: "sqlite://" + filepath.Join(s.t.TempDir(), "web.db") + "?synchronous=normal", Keys: keys, PollEvery: 20 * time.Millisecond})
+	s.keys, s.dsn = keys, "sqlite://"+filepath.Join(s.t.TempDir(), "web.db")+"?synchronous=normal"
+	s.db, err = store.Open(s.t.Context(), store.Config{DSN: s.dsn, Keys: keys, PollEvery: 20 * time.Millisecond})
 	require.NoError(s.t, err)
 	s.t.Cleanup(func() { require.NoError(s.t, s.db.Close()) })
 	require.NoError(s.t, s.db.Migrate(s.t.Context()))

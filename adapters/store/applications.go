@@ -44,7 +44,7 @@ func (r applicationRow) domain() underwriting.Application {
 // Submit stores a new application. An approved one of the same merchant
 // whose offer has run out by then is moved to Expired first, so that nobody
 // is kept from applying by an offer nobody can accept.
-func (s underwritings) Submit(ctx context.Context, a underwriting.Application, entry audit.Entry) error {
+func (s underwritings) Submit(ctx context.Context, a underwriting.Application, entry audit.Entry, told ...underwriting.Event) error {
 	row := applicationRow{
 		ID: a.ID, Version: a.Version, MerchantID: a.MerchantID, State: string(a.State), WantedFen: int64(a.AmountWanted),
 		Purpose: a.Purpose, SubmittedAt: at(a.SubmittedAt), DecideBy: at(a.DecideBy), DecidedAt: at(a.DecidedAt), DecisionID: a.DecisionID,
@@ -54,6 +54,9 @@ func (s underwritings) Submit(ctx context.Context, a underwriting.Application, e
 			return err
 		}
 		if err := gorm.G[applicationRow](tx).Create(ctx, &row); err != nil {
+			return err
+		}
+		if err := tell(ctx, tx, told); err != nil {
 			return err
 		}
 		return record(ctx, tx, entry)
@@ -91,6 +94,11 @@ func (s underwritings) Application(ctx context.Context, id string) (underwriting
 		return underwriting.Application{}, failed("reading an application", missing("application", err))
 	}
 	return row.domain(), nil
+}
+
+// Watch signals when an application may stand otherwise.
+func (s underwritings) Watch(applicationID string) (<-chan struct{}, func()) {
+	return s.db.states.watch(applicationID)
 }
 
 // Applications lists applications, newest first.

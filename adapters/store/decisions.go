@@ -49,7 +49,7 @@ func (r decisionRow) domain() underwriting.Decision {
 
 // Decide stores a decision and moves its application. The insert comes
 // first: its unique key lets one of several deciders through.
-func (s underwritings) Decide(ctx context.Context, d underwriting.Decision, entry audit.Entry) (underwriting.Decision, error) {
+func (s underwritings) Decide(ctx context.Context, d underwriting.Decision, entry audit.Entry, told ...underwriting.Event) (underwriting.Decision, error) {
 	row := newDecisionRow(d)
 	stored := d
 	err := s.db.in(ctx, func(ctx context.Context, tx *gorm.DB) error {
@@ -78,11 +78,16 @@ func (s underwritings) Decide(ctx context.Context, d underwriting.Decision, entr
 		if changed == 0 {
 			return fault.New(fault.Conflict, fault.CodeWrongState, "the application is not waiting for a decision")
 		}
+		if err := tell(ctx, tx, told); err != nil {
+			return err
+		}
 		return record(ctx, tx, entry)
 	})
 	if err != nil {
 		return underwriting.Decision{}, failed("storing a decision", err)
 	}
+	s.db.hub.touch(d.ApplicationID)
+	s.db.states.touch(d.ApplicationID)
 	return stored, nil
 }
 

@@ -131,6 +131,9 @@ func (s drawdowns) Drawdown(ctx context.Context, id string) (drawdown.Drawdown, 
 	return row.domain(), nil
 }
 
+// Watch signals when a drawdown may stand otherwise.
+func (s drawdowns) Watch(id string) (<-chan struct{}, func()) { return s.db.draws.watch(id) }
+
 // Drawdowns lists drawdowns, newest first.
 func (s drawdowns) Drawdowns(ctx context.Context, merchantID, lineID string, p drawdown.Page) ([]drawdown.Drawdown, string, error) {
 	page, err := newPage(p.Cursor, p.Limit)

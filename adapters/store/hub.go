@@ -11,9 +11,9 @@ import (
 // pollPage is how many applications are looked up at a time.
 const pollPage = 500
 
-// hub tells watchers of applications that there is something to read. While
+// hub tells watchers of records that there is something to read. While
 // anybody watches, one goroutine looks in the database for what other
-// processes wrote.
+// processes wrote, for all that is watched together.
 type hub struct {
 	latest func(ctx context.Context, ids []string) (map[string]int64, error)
 	every  time.Duration
@@ -26,9 +26,9 @@ type hub struct {
 	pollers sync.WaitGroup
 }
 
-// topic is one watched application.
+// topic is one watched record.
 type topic struct {
-	seen     int64 // highest number signalled
+	seen     int64 // highest number signalled: of an event, or a version
 	watchers map[chan struct{}]struct{}
 }
 
@@ -74,7 +74,7 @@ func (h *hub) leave(id string, signals chan struct{}) {
 	}
 }
 
-// signal wakes the watchers of an application up to an event.
+// signal wakes the watchers of a record up to a number.
 func (h *hub) signal(id string, seq int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -83,7 +83,20 @@ func (h *hub) signal(id string, seq int64) {
 		return
 	}
 	watched.seen = seq
-	for signals := range watched.watchers {
+	watched.wake()
+}
+
+// touch wakes the watchers of a record whose new number is not known here.
+func (h *hub) touch(id string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if watched := h.watched[id]; watched != nil {
+		watched.wake()
+	}
+}
+
+func (t *topic) wake() {
+	for signals := range t.watchers {
 		select {
 		case signals <- struct{}{}:
 		default: // one is waiting already
@@ -91,7 +104,7 @@ func (h *hub) signal(id string, seq int64) {
 	}
 }
 
-// poll looks for events of other processes until ctx ends.
+// poll looks for what other processes wrote until ctx ends.
 func (h *hub) poll(ctx context.Context) {
 	troubled := false
 	for wait(ctx, h.every) == nil {
@@ -105,7 +118,7 @@ func (h *hub) poll(ctx context.Context) {
 			latest, err := h.latest(ctx, some)
 			if err != nil {
 				if !troubled && ctx.Err() == nil {
-					h.logger.WarnContext(ctx, "progress cannot be polled", slog.Any("error", err))
+					h.logger.WarnContext(ctx, "changes cannot be polled", slog.Any("error", err))
 				}
 				troubled = true
 				break
@@ -129,4 +142,22 @@ func (h *hub) close() {
 	}
 	h.mu.Unlock()
 	h.pollers.Wait()
+}
+
+// versionsOf gives what reads the versions of records of a table. Every change
+// of a record's state raises its version.
+func (db *DB) versionsOf(table string) func(context.Context, []string) (map[string]int64, error) {
+	type versionRow struct {
+		ID      string
+		Version int64
+	}
+	statement := "SELECT id, version FROM " + table + " WHERE id IN ?"
+	return func(ctx context.Context, ids []string) (map[string]int64, error) {
+		rows, err := query[versionRow](ctx, db.engine.reader(), statement, ids)
+		versions := make(map[string]int64, len(rows))
+		for _, row := range rows {
+			versions[row.ID] = row.Version
+		}
+		return versions, failed("looking for changes", err)
+	}
 }

@@ -39,7 +39,7 @@ func (r lineRow) domain() underwriting.Line {
 
 // Accept opens the line of an approved application. The application must
 // stand on the decision the line names.
-func (s underwritings) Accept(ctx context.Context, line underwriting.Line, entry audit.Entry) (underwriting.Line, error) {
+func (s underwritings) Accept(ctx context.Context, line underwriting.Line, entry audit.Entry, told ...underwriting.Event) (underwriting.Line, error) {
 	row := lineRow{
 		ID: line.ID, Version: line.Version, MerchantID: line.MerchantID, ApplicationID: line.ApplicationID, DecisionID: line.DecisionID,
 		LimitFen: int64(line.Limit), UsedFen: int64(line.Used), Terms: document[scoring.Terms]{line.Terms}, State: line.State,
@@ -71,11 +71,16 @@ func (s underwritings) Accept(ctx context.Context, line underwriting.Line, entry
 		if changed == 0 {
 			return fault.New(fault.Conflict, fault.CodeWrongState, "the application has no offer to accept")
 		}
+		if err := tell(ctx, tx, told); err != nil {
+			return err
+		}
 		return record(ctx, tx, entry)
 	})
 	if err != nil {
 		return underwriting.Line{}, failed("accepting an offer", err)
 	}
+	s.db.hub.touch(line.ApplicationID)
+	s.db.states.touch(line.ApplicationID)
 	return stored, nil
 }
 

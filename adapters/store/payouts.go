@@ -126,6 +126,7 @@ func (s drawdowns) MarkUnknown(ctx context.Context, drawdownID string, now time.
 	if err != nil {
 		return drawdown.Payout{}, failed("marking a payout unknown", err)
 	}
+	s.db.draws.touch(drawdownID)
 	return marked, nil
 }
 

@@ -26,20 +26,29 @@ const maxEvents = 200
 // means that another event got one.
 const maxNumberings = 100
 
-// Append stores an event under the next number. Two appenders at once are
-// told apart by the primary key; the later one tries again.
-func (p progress) Append(ctx context.Context, event underwriting.Event) (int64, error) {
+// numbered inserts an event under the next number of its application.
+const numbered = `INSERT INTO progress_events (application_id, seq, at, kind, body)
+	SELECT CAST(? AS TEXT), COALESCE(MAX(seq), 0) + 1, CAST(? AS BIGINT), CAST(? AS TEXT), CAST(? AS TEXT)
+	FROM progress_events WHERE application_id = ?`
+
+func values(event underwriting.Event) []any {
 	event.Seq = 0
-	body := document[underwriting.Event]{event}
+	return []any{event.ApplicationID, at(event.At), event.Kind, document[underwriting.Event]{event}, event.ApplicationID}
+}
+
+// Append stores events under the next numbers. Two appenders at once are
+// told apart by the primary key; the later one tries again.
+func (p progress) Append(ctx context.Context, events ...underwriting.Event) (int64, error) {
 	var row eventRow
 	var err error
 	for range maxNumberings {
 		err = p.db.in(ctx, func(ctx context.Context, tx *gorm.DB) error {
-			row, err = queryOne[eventRow](ctx, tx, `INSERT INTO progress_events (application_id, seq, at, kind, body)
-				SELECT CAST(? AS TEXT), COALESCE(MAX(seq), 0) + 1, CAST(? AS BIGINT), CAST(? AS TEXT), CAST(? AS TEXT)
-				FROM progress_events WHERE application_id = ? RETURNING seq`,
-				event.ApplicationID, at(event.At), event.Kind, body, event.ApplicationID)
-			return err
+			for _, event := range events {
+				if row, err = queryOne[eventRow](ctx, tx, numbered+" RETURNING seq", values(event)...); err != nil {
+					return err
+				}
+			}
+			return nil
 		})
 		if !duplicate(err) {
 			break
@@ -51,8 +60,23 @@ func (p progress) Append(ctx context.Context, event underwriting.Event) (int64, 
 	if err != nil {
 		return 0, failed("storing a progress event", err)
 	}
-	p.db.hub.signal(event.ApplicationID, row.Seq)
+	for i, event := range events {
+		if i == 0 || event.ApplicationID != events[i-1].ApplicationID {
+			p.db.hub.touch(event.ApplicationID)
+		}
+	}
 	return row.Seq, nil
+}
+
+// tell stores events within the transaction of what they tell. One whose
+// number another took meanwhile is lost, and fails nothing.
+func tell(ctx context.Context, tx *gorm.DB, events []underwriting.Event) error {
+	for _, event := range events {
+		if _, err := exec(ctx, tx, numbered+" ON CONFLICT DO NOTHING", values(event)...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // After lists events beyond a number, in order.

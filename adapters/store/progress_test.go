@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"loan310/adapters/store"
 	"loan310/app/fault"
 	"loan310/app/underwriting"
 	"loan310/scoring"
@@ -38,6 +39,14 @@ func TestProgressIsNumberedInOrder(t *testing.T) {
 		events, err = log.After(ctx, a.ID, 1)
 		require.NoError(t, err)
 		require.Equal(t, []underwriting.Event{second}, events)
+		seq, err = log.Append(ctx, underwriting.Event{ApplicationID: a.ID, Kind: "checked"}, underwriting.Event{ApplicationID: a.ID, Kind: "decided"})
+		require.NoError(t, err)
+		require.Equal(t, int64(4), seq)
+		_, err = log.Append(ctx, underwriting.Event{ApplicationID: a.ID, Kind: "checked"}, underwriting.Event{ApplicationID: "none", Kind: "submitted"})
+		requireFault(t, err, fault.NotFound, fault.CodeNotFound)
+		events, err = log.After(ctx, a.ID, 2)
+		require.NoError(t, err)
+		require.Len(t, events, 2, "all or none")
 		_, err = log.Append(ctx, underwriting.Event{ApplicationID: "none", Kind: "submitted"})
 		requireFault(t, err, fault.NotFound, fault.CodeNotFound)
 	})
@@ -105,4 +114,34 @@ func TestStoppedWatchersHearNothing(t *testing.T) {
 		<-kept
 		require.Empty(t, signals)
 	})
+}
+
+func TestWatchersHearOfStates(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(s *suite) {
+		t := s.t
+		elsewhere := s.open(t) // another process: found by polling
+		for name, watching := range map[string]*store.DB{"same process": s.DB, "another": elsewhere} {
+			a := s.application(t)
+			signals, stop := watching.Underwriting().Watch(a.ID)
+			_, err := s.Underwriting().Decide(t.Context(), newDecision(a, 1, scoring.Declined), entry("decision.made", "application/"+a.ID))
+			require.NoError(t, err)
+			requireSignal(t, signals, name)
+			stop()
+			draw := s.drawdown(t, s.line(t, 1_000_000), 100_000)
+			signals, stop = watching.Drawdowns().Watch(draw.ID)
+			s.reserve(t, draw)
+			requireSignal(t, signals, name)
+			stop()
+		}
+	})
+}
+
+func requireSignal(t *testing.T, signals <-chan struct{}, name string) {
+	t.Helper()
+	select {
+	case <-signals:
+	case <-time.After(20 * time.Second):
+		t.Fatal("not signalled", name)
+	}
 }

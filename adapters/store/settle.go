@@ -60,6 +60,7 @@ func (s drawdowns) Reserve(ctx context.Context, id string, payout drawdown.Payou
 	if err != nil {
 		return drawdown.Drawdown{}, drawdown.Payout{}, failed("reserving a drawdown", err)
 	}
+	s.db.draws.touch(id)
 	return storedDraw, storedPayout, nil
 }
 
@@ -126,6 +127,7 @@ func (s drawdowns) SettlePaid(ctx context.Context, drawdownID, railRef string, j
 	if err != nil {
 		return drawdown.Drawdown{}, failed("settling a payout as paid", err)
 	}
+	s.db.draws.touch(drawdownID)
 	return stored, nil
 }
 
@@ -166,6 +168,7 @@ func (s drawdowns) SettleFailed(ctx context.Context, drawdownID string, code fau
 	if err != nil {
 		return drawdown.Drawdown{}, failed("settling a payout as failed", err)
 	}
+	s.db.draws.touch(drawdownID)
 	return stored, nil
 }
 

@@ -41,8 +41,8 @@ type Config struct {
 	// MaxOpen bounds connections (SQLite: readers beside the one writer);
 	// 0 = 16 for PostgreSQL, 4 for SQLite.
 	MaxOpen int
-	// PollEvery is how often watched progress is looked for in the database,
-	// for events of other processes; 0 = 300 ms.
+	// PollEvery is how often what is watched is looked for in the database,
+	// for what other processes wrote; 0 = 300 ms.
 	PollEvery time.Duration
 }
 
@@ -53,7 +53,9 @@ type DB struct {
 	keys    Keys
 	clock   clock.Clock
 	logger  *slog.Logger
-	hub     *hub
+	hub     *hub // of progress events by application
+	states  *hub // of applications
+	draws   *hub // of drawdowns
 	gzips   *gzips
 	closing func() error
 }
@@ -110,8 +112,12 @@ func Open(ctx context.Context, config Config) (*DB, error) {
 		return nil, fmt.Errorf("opening the %s database: %w", db.dialect, err)
 	}
 	db.hub = newHub(db.latestProgress, config.PollEvery, config.Logger)
+	db.states = newHub(db.versionsOf("applications"), config.PollEvery, config.Logger)
+	db.draws = newHub(db.versionsOf("drawdowns"), config.PollEvery, config.Logger)
 	db.closing = sync.OnceValue(func() error {
-		db.hub.close()
+		for _, hub := range []*hub{db.hub, db.states, db.draws} {
+			hub.close()
+		}
 		return db.engine.close()
 	})
 	if err := db.checkKeys(ctx); err != nil {

@@ -160,6 +160,15 @@ func (c *Client) Application(ctx context.Context, id string) (Application, error
 	return out, err
 }
 
+// heldFor is how long the server is asked to hold an answer back for news.
+const heldFor = "?wait=20s"
+
+// FollowApplication reads one; while it is not answered the server holds the
+// answer back until there is news, at most 20 s.
+func (c *Client) FollowApplication(ctx context.Context, id string) (Application, error) {
+	return c.Application(ctx, id+heldFor)
+}
+
 // Accept accepts the offer whose contract has the hash.
 func (c *Client) Accept(ctx context.Context, applicationID, key, contractHash string) (Line, error) {
 	var out Line
@@ -187,6 +196,12 @@ func (c *Client) Drawdown(ctx context.Context, id string) (Drawdown, error) {
 	var out Drawdown
 	err := c.call(ctx, http.MethodGet, "/api/drawdowns/"+id, "", nil, &out)
 	return out, err
+}
+
+// FollowDrawdown reads one; while it is not final the server holds the answer
+// back until there is news, at most 20 s.
+func (c *Client) FollowDrawdown(ctx context.Context, id string) (Drawdown, error) {
+	return c.Drawdown(ctx, id+heldFor)
 }
 
 // CodeStillOpen marks a thing that did not come to its end in time.

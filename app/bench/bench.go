@@ -33,6 +33,9 @@ type Options struct {
 	Clients   int // callers at once
 	Progress  io.Writer
 	Now       func() time.Time
+	// Loans is called when the first loans begin and what it gives when they
+	// have ended, to profile them without what goes before; nil = nobody is.
+	Loans func() (ended func())
 }
 
 // Rate is a measured throughput.
@@ -96,7 +99,12 @@ func Run(ctx context.Context, dev *stack.Dev, options Options) (Result, error) {
 	if result.Latencies, err = b.latencies(ctx, others); err != nil {
 		return Result{}, err
 	}
+	ended := func() {}
+	if options.Loans != nil {
+		ended = options.Loans()
+	}
 	lines, loans, err := b.loans(ctx, borrowers)
+	ended()
 	if err != nil {
 		return Result{}, err
 	}
@@ -232,7 +240,7 @@ func (b *bench) decide(ctx context.Context, j *demo.Journey) (apiclient.Applicat
 		return application, err
 	}
 	return apiclient.Await(ctx, func(ctx context.Context) (apiclient.Application, error) {
-		return b.client.Application(ctx, application.ID)
+		return b.client.FollowApplication(ctx, application.ID)
 	}, apiclient.Application.Decided, 100*time.Millisecond)
 }
 
@@ -255,7 +263,7 @@ func (b *bench) draw(ctx context.Context, on line, key string) error {
 		return err
 	}
 	ended, err := apiclient.Await(ctx, func(ctx context.Context) (apiclient.Drawdown, error) {
-		return b.client.Drawdown(ctx, drawn.ID)
+		return b.client.FollowDrawdown(ctx, drawn.ID)
 	}, apiclient.Drawdown.Final, 100*time.Millisecond)
 	if err == nil && ended.State != "paid" {
 		err = fmt.Errorf("draw %s: %s", ended.State, ended.FailureCode)

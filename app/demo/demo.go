@@ -171,7 +171,7 @@ func (p *player) toAnswer(ctx context.Context, j *Journey) error {
 		return fmt.Errorf("apply: %w", err)
 	}
 	j.Application, err = apiclient.Await(ctx, func(ctx context.Context) (apiclient.Application, error) {
-		return p.client.Application(ctx, application.ID)
+		return p.client.FollowApplication(ctx, application.ID)
 	}, apiclient.Application.Decided, 100*time.Millisecond)
 	if err != nil {
 		return fmt.Errorf("await answer: %w", err)
@@ -303,7 +303,7 @@ func (p *player) toEnd(ctx context.Context, j *Journey) error {
 	defer cancel()
 	if j.Decision.Outcome == "deferred" {
 		application, err := apiclient.Await(ctx, func(ctx context.Context) (apiclient.Application, error) {
-			return p.client.Application(ctx, j.Application.ID)
+			return p.client.FollowApplication(ctx, j.Application.ID)
 		}, func(a apiclient.Application) bool { return a.State != "deferred" && a.State != "submitted" }, time.Second)
 		if err == nil {
 			j.take(application)
@@ -317,7 +317,7 @@ func (p *player) toEnd(ctx context.Context, j *Journey) error {
 	}
 	var err error
 	j.Drawdown, err = apiclient.Await(ctx, func(ctx context.Context) (apiclient.Drawdown, error) {
-		return p.client.Drawdown(ctx, j.Drawdown.ID)
+		return p.client.FollowDrawdown(ctx, j.Drawdown.ID)
 	}, apiclient.Drawdown.Final, time.Second)
 	if err != nil {
 		return fmt.Errorf("await payout: %w", err)

@@ -138,6 +138,10 @@ type Store interface {
 	SettleFailed(ctx context.Context, drawdownID string, code fault.Code, railCode string, at time.Time, entry audit.Entry) (Drawdown, error)
 	// Drawdown gives one; fault.NotFound when there is none.
 	Drawdown(ctx context.Context, id string) (Drawdown, error)
+	// Watch gives a channel that is signalled when the drawdown may stand
+	// otherwise, and a function that stops it. Signals may be spurious or
+	// coalesced; what other processes change is signalled a little later.
+	Watch(id string) (<-chan struct{}, func())
 	// Payout gives the payout of a drawdown; fault.NotFound when there is none.
 	Payout(ctx context.Context, drawdownID string) (Payout, error)
 	// Drawdowns lists newest first; merchantID or lineID empty = any.

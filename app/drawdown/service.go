@@ -121,6 +121,10 @@ func (s *Service) Drawdown(ctx context.Context, id string) (Drawdown, error) {
 	return s.deps.Store.Drawdown(ctx, id)
 }
 
+// Watch signals when a draw may stand otherwise than before: at once where
+// this process moved it, soon where another did.
+func (s *Service) Watch(id string) (<-chan struct{}, func()) { return s.deps.Store.Watch(id) }
+
 // Drawdowns lists newest first; merchantID or lineID empty = any.
 func (s *Service) Drawdowns(ctx context.Context, merchantID, lineID string, page Page) ([]Drawdown, string, error) {
 	return s.deps.Store.Drawdowns(ctx, merchantID, lineID, page)

@@ -118,7 +118,7 @@ func (b *browser) awaitPaid(t *testing.T, id string) apiclient.Drawdown {
 	t.Helper()
 	drawn, err := apiclient.Await(within(t, patience), func(context.Context) (apiclient.Drawdown, error) {
 		var drawn apiclient.Drawdown
-		b.get(t, "/api/drawdowns/"+id).into(t, &drawn)
+		b.get(t, "/api/drawdowns/"+id+"?wait=10s").into(t, &drawn)
 		return drawn, nil
 	}, apiclient.Drawdown.Final, 100*time.Millisecond)
 	require.NoError(t, err, "the draw is %s", drawn.State)

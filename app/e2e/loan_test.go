@@ -91,7 +91,7 @@ func (w *world) apply(t *testing.T, merchantID string, m dossier.Merchant) apicl
 func (w *world) answer(t *testing.T, id string, done func(apiclient.Application) bool) apiclient.Application {
 	t.Helper()
 	application, err := apiclient.Await(within(t, patience), func(ctx context.Context) (apiclient.Application, error) {
-		return w.client.Application(ctx, id)
+		return w.client.FollowApplication(ctx, id)
 	}, done, 100*time.Millisecond)
 	require.NoError(t, err, "the application is %s and waits for %v", application.State, application.WaitFor)
 	return application
@@ -152,7 +152,7 @@ func (w *world) draw(t *testing.T, on credit, key string, amount int64) apiclien
 func (w *world) end(t *testing.T, id string) apiclient.Drawdown {
 	t.Helper()
 	drawn, err := apiclient.Await(within(t, patience), func(ctx context.Context) (apiclient.Drawdown, error) {
-		return w.client.Drawdown(ctx, id)
+		return w.client.FollowDrawdown(ctx, id)
 	}, apiclient.Drawdown.Final, 250*time.Millisecond)
 	require.NoError(t, err, "the draw is %s", drawn.State)
 	return drawn

@@ -105,7 +105,7 @@ func TestTemporalKilled(t *testing.T) {
 func (w *world) awaitState(t *testing.T, id, state string) {
 	t.Helper()
 	drawn, err := apiclient.Await(within(t, patience), func(ctx context.Context) (apiclient.Drawdown, error) {
-		return w.client.Drawdown(ctx, id)
+		return w.client.FollowDrawdown(ctx, id)
 	}, func(d apiclient.Drawdown) bool { return d.State == state }, 100*time.Millisecond)
 	require.NoError(t, err, "the draw is %s", drawn.State)
 }

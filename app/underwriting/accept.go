@@ -99,10 +99,10 @@ func (s *Service) Accept(ctx context.Context, applicationID, contractHash string
 		ID: ident.DerivedID("line", applicationID), MerchantID: application.MerchantID, ApplicationID: applicationID, DecisionID: decision.ID,
 		Limit: decision.Verdict.Terms.Limit, Terms: *decision.Verdict.Terms, State: "active", ContractHash: contractHash, AcceptedAt: now,
 	}
-	stored, err := s.deps.Store.Accept(ctx, line, s.entry(actor, "offer.accepted", applicationID, contractHash))
+	stored, err := s.deps.Store.Accept(ctx, line, s.entry(actor, "offer.accepted", applicationID, contractHash),
+		Event{ApplicationID: applicationID, Kind: "accepted", At: now})
 	if err != nil {
 		return Line{}, err
 	}
-	s.tell(ctx, Event{ApplicationID: applicationID, Kind: "accepted"})
 	return stored, nil
 }

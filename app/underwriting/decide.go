@@ -77,8 +77,8 @@ func (s *Service) Decide(ctx context.Context, applicationID string, seq int, met
 			}
 		}
 	}
-	s.tell(ctx, Event{ApplicationID: applicationID, Kind: "checked"})
-	return s.store(ctx, application, seq, snapshot, verdict)
+	checked := Event{ApplicationID: applicationID, Kind: "checked", At: s.deps.Now()}
+	return s.store(ctx, application, seq, snapshot, verdict, checked)
 }
 
 func (s *Service) applicant(ctx context.Context, application Application) (scoring.Applicant, error) {
@@ -182,7 +182,7 @@ func (s *Service) storeSpots(ctx context.Context, applicationID string, answers 
 }
 
 // store keeps a decision with its hashes and tells the merchant's screen.
-func (s *Service) store(ctx context.Context, application Application, seq int, snapshot Snapshot, verdict scoring.Verdict) (Decision, error) {
+func (s *Service) store(ctx context.Context, application Application, seq int, snapshot Snapshot, verdict scoring.Verdict, told ...Event) (Decision, error) {
 	now := s.deps.Now()
 	decision := Decision{
 		ID: s.deps.NewID(), ApplicationID: application.ID, MerchantID: application.MerchantID, Seq: seq,
@@ -200,12 +200,8 @@ func (s *Service) store(ctx context.Context, application Application, seq int, s
 		decision.ContractHash = ContractHash(decision, "zh-CN")
 	}
 	detail := fmt.Sprintf("%s %s %s", verdict.Outcome, verdict.Versions.Strategy, decision.VerdictHash)
-	stored, err := s.deps.Store.Decide(ctx, decision, s.entry(audit.Workflow("underwriting/"+application.ID), "decision.made", application.ID, detail))
-	if err != nil {
-		return Decision{}, err
-	}
-	s.tell(ctx, Event{ApplicationID: application.ID, Kind: "decided", Outcome: stored.Verdict.Outcome, WaitFor: stored.Verdict.WaitFor})
-	return stored, nil
+	told = append(told, Event{ApplicationID: application.ID, Kind: "decided", At: now, Outcome: verdict.Outcome, WaitFor: verdict.WaitFor})
+	return s.deps.Store.Decide(ctx, decision, s.entry(audit.Workflow("underwriting/"+application.ID), "decision.made", application.ID, detail), told...)
 }
 
 // hashOf is the SHA-256 (hex) of a value's JSON; field order is the struct's

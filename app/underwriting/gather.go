@@ -45,7 +45,8 @@ func (s *Service) Gather(ctx context.Context, applicationID string, again []evid
 		Since: until.Add(-Window), Until: until,
 	}
 	metas := make([]evidence.Meta, len(evidence.Sources))
-	var group sync.WaitGroup
+	teller := s.newTeller(ctx, applicationID)
+	var asked []int
 	for i, source := range evidence.Sources {
 		if kept := latest(had, source); kept.Ref != "" && !slices.Contains(again, source) {
 			metas[i] = kept
@@ -55,9 +56,23 @@ func (s *Service) Gather(ctx context.Context, applicationID string, again []evid
 			metas[i] = evidence.Meta{Source: source, State: evidence.Withheld}
 			continue
 		}
-		group.Go(func() { metas[i] = s.gatherOne(ctx, source, query) })
+		asked = append(asked, i)
+	}
+	var started []Event
+	for _, i := range asked {
+		started = append(started, Event{Kind: "source_started", Source: evidence.Sources[i]})
+	}
+	teller.tell(started...)
+	var group sync.WaitGroup
+	for _, i := range asked {
+		group.Go(func() {
+			meta := s.gatherOne(ctx, evidence.Sources[i], query)
+			teller.tell(Event{Kind: "source_arrived", Source: meta.Source, State: meta.State, Rows: meta.Rows})
+			metas[i] = meta
+		})
 	}
 	group.Wait()
+	teller.end()
 	return metas, nil
 }
 
@@ -83,7 +98,6 @@ func latest(metas []evidence.Meta, source evidence.Source) evidence.Meta {
 func (s *Service) gatherOne(ctx context.Context, source evidence.Source, query Query) evidence.Meta {
 	budget, cancel := context.WithTimeout(ctx, s.deps.Budgets.source(source))
 	defer cancel()
-	s.tell(ctx, Event{ApplicationID: query.ApplicationID, Kind: "source_started", Source: source})
 	meta, err := s.read(budget, source, query)
 	if err != nil {
 		meta = evidence.Meta{Source: source, State: evidence.Down, FetchedAt: s.deps.Now(), Cause: string(fault.CodeOf(err))}
@@ -92,18 +106,7 @@ func (s *Service) gatherOne(ctx context.Context, source evidence.Source, query Q
 		}
 		s.deps.Logger.WarnContext(ctx, "source down", "application_id", query.ApplicationID, "source", string(source), "cause", meta.Cause)
 	}
-	s.tell(ctx, Event{ApplicationID: query.ApplicationID, Kind: "source_arrived", Source: source, State: meta.State, Rows: meta.Rows})
 	return meta
-}
-
-// tell publishes progress; the screen is not worth failing a decision for.
-// It has its own short time, since the source's may be over.
-func (s *Service) tell(ctx context.Context, event Event) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
-	defer cancel()
-	if err := s.publish(ctx, event); err != nil {
-		s.deps.Logger.WarnContext(ctx, "progress not stored", "application_id", event.ApplicationID, "error", err)
-	}
 }
 
 func (s *Service) read(ctx context.Context, source evidence.Source, query Query) (evidence.Meta, error) {

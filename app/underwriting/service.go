@@ -122,10 +122,11 @@ func (s *Service) Submit(ctx context.Context, id, merchantID string, wanted mone
 		ID: id, MerchantID: merchantID, State: Submitted, AmountWanted: wanted, Purpose: purpose,
 		SubmittedAt: now, DecideBy: now.Add(Within),
 	}
-	if err := s.deps.Store.Submit(ctx, application, s.entry(actor, "application.submitted", id, "")); err != nil {
+	told := Event{ApplicationID: id, Kind: "submitted", At: now}
+	if err := s.deps.Store.Submit(ctx, application, s.entry(actor, "application.submitted", id, ""), told); err != nil {
 		return Application{}, err
 	}
-	return application, s.publish(ctx, Event{ApplicationID: id, Kind: "submitted"})
+	return application, nil
 }
 
 // Application gives one.
@@ -168,17 +169,15 @@ func (s *Service) Watch(applicationID string) (<-chan struct{}, func()) {
 	return s.deps.Progress.Watch(applicationID)
 }
 
+// WatchState signals when an application may stand otherwise than before: at
+// once where this process moved it, soon where another did.
+func (s *Service) WatchState(applicationID string) (<-chan struct{}, func()) {
+	return s.deps.Store.Watch(applicationID)
+}
+
 // Undecided lists applications that may have lost their workflow.
 func (s *Service) Undecided(ctx context.Context, before time.Time, limit int) ([]string, error) {
 	return s.deps.Store.Undecided(ctx, before, limit)
-}
-
-func (s *Service) publish(ctx context.Context, event Event) error {
-	event.At = s.deps.Now()
-	if _, err := s.deps.Progress.Append(ctx, event); err != nil {
-		return fmt.Errorf("append progress %s: %w", event.Kind, err)
-	}
-	return nil
 }
 
 func (s *Service) entry(actor audit.Actor, action, applicationID, detail string) audit.Entry {

@@ -108,8 +108,10 @@ type Page struct {
 // Store keeps applications, decisions and lines.
 type Store interface {
 	// Submit stores a new application. An open one of the same merchant is a
-	// Conflict with CodeOpenExists.
-	Submit(ctx context.Context, a Application, entry audit.Entry) error
+	// Conflict with CodeOpenExists. Submit, Decide and Accept store what is
+	// told in the same transaction; an event that finds no number is lost
+	// and fails nothing.
+	Submit(ctx context.Context, a Application, entry audit.Entry, told ...Event) error
 	// Application gives one; fault.NotFound when there is none.
 	Application(ctx context.Context, id string) (Application, error)
 	// Applications lists newest first; merchantID empty = all. The string is
@@ -122,7 +124,7 @@ type Store interface {
 	// transaction. Deciding the same Seq again gives the stored decision; the
 	// application must be Submitted or Deferred, else Conflict with
 	// fault.CodeWrongState.
-	Decide(ctx context.Context, d Decision, entry audit.Entry) (Decision, error)
+	Decide(ctx context.Context, d Decision, entry audit.Entry, told ...Event) (Decision, error)
 	// Decision gives one; fault.NotFound when there is none.
 	Decision(ctx context.Context, id string) (Decision, error)
 	// DecisionsOf lists an application's decisions by Seq.
@@ -130,7 +132,7 @@ type Store interface {
 	// Accept moves an approved application to Accepted and opens its line, in
 	// one transaction. Accepting again gives the same line. An application
 	// in another state is a Conflict with fault.CodeWrongState.
-	Accept(ctx context.Context, line Line, entry audit.Entry) (Line, error)
+	Accept(ctx context.Context, line Line, entry audit.Entry, told ...Event) (Line, error)
 	// Line gives one; fault.NotFound when there is none.
 	Line(ctx context.Context, id string) (Line, error)
 	// LinesOf lists a merchant's lines, newest first.
@@ -139,6 +141,10 @@ type Store interface {
 	// consents, exposure, repaid loans. AppliedAt, AmountWanted and Purpose
 	// are left for the caller; exclude is the application being decided.
 	Standing(ctx context.Context, merchantID, exclude string) (Standing, error)
+	// Watch gives a channel that is signalled when the application may stand
+	// otherwise, and a function that stops it. Signals may be spurious or
+	// coalesced; what other processes change is signalled a little later.
+	Watch(applicationID string) (<-chan struct{}, func())
 	// SaveStrategy stores the bytes of a strategy under their hash, once.
 	SaveStrategy(ctx context.Context, hash string, body []byte, at time.Time) error
 	// Strategy gives the bytes of a strategy; fault.NotFound when there is none.
@@ -229,8 +235,9 @@ type Event struct {
 
 // ProgressLog keeps events for streaming.
 type ProgressLog interface {
-	// Append stores an event and gives its Seq.
-	Append(ctx context.Context, event Event) (int64, error)
+	// Append stores events in one transaction, all or none, and gives the Seq
+	// of the last.
+	Append(ctx context.Context, events ...Event) (int64, error)
 	// After lists events with Seq > after in order, at most 200.
 	After(ctx context.Context, applicationID string, after int64) ([]Event, error)
 	// Watch gives a channel that is signalled when events may have been added
