@@ -142,14 +142,14 @@ func TestSavedAndLoadedScoresTheSameBits(t *testing.T) {
 func TestMonotone(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		params := small(rapid.IntRange(1, 12).Draw(t, "trees"))
+		params := small(rapid.IntRange(1, 6).Draw(t, "trees"))
 		params.Seed = rapid.Uint64().Draw(t, "seed")
 		params.MaxLeaves = rapid.IntRange(2, 40).Draw(t, "leaves")
 		params.L2 = rapid.Float64Range(0, 5).Draw(t, "l2")
 		// Against the law of the data as well as with it.
 		direction := rapid.SampledFrom([]boost.Direction{boost.Rising, boost.Falling})
 		params.Monotone = map[string]boost.Direction{"debt": direction.Draw(t, "debt"), "age": direction.Draw(t, "age"), "noise": direction.Draw(t, "noise")}
-		scorer := trained(t, madeUp(800, params.Seed), params)
+		scorer := trained(t, madeUp(400, params.Seed), params)
 		d := dice(params.Seed + 1)
 		for range 200 {
 			row := []float64{4 * d.float(), 20 + 50*d.float(), d.float(), d.float(), math.Floor(20 * d.float())}

@@ -3,6 +3,7 @@ package boost_test
 import (
 	"compress/gzip"
 	"encoding/csv"
+	"encoding/json"
 	"math"
 	"os"
 	"path/filepath"
@@ -92,4 +93,11 @@ func categorical(name string, records [][]string, at int) boost.Column {
 		column.Codes[row] = number
 	}
 	return column
+}
+
+func save(tb testing.TB, model *boost.Model) []byte {
+	tb.Helper()
+	saved, err := json.Marshal(model)
+	require.NoError(tb, err)
+	return saved
 }

@@ -99,6 +99,7 @@ func train(ctx context.Context, data *Matrix, options *Options, phase string) (*
 // trainer is a training under way.
 type trainer struct {
 	grower
+	logistic  *logistic
 	data      *Matrix
 	weight    float64 // of all rows
 	base      float64
@@ -146,7 +147,7 @@ func newTrainer(data *Matrix, options *Options) (*trainer, error) {
 	}
 	rows := data.Rows()
 	t := &trainer{
-		data: data, weight: all, base: math.Log(bad / (all - bad)), generator: random{mix(params.Seed)},
+		logistic: newLogistic(), data: data, weight: all, base: math.Log(bad / (all - bad)), generator: random{mix(params.Seed)},
 		logits: make([]float64, rows), samples: make([]sample, rows), found: make([]int, pieces(rows)), losses: make([]float64, pieces(rows)),
 	}
 	t.params, t.scale = params, newScale(rows, largest)
@@ -215,29 +216,16 @@ func (t *trainer) drawColumns() {
 	t.used = t.generator.choose(all, share)
 }
 
-// loss of a row and its probability of default, from its logit.
-func loss(logit float64, bad bool) (lost, probability float64) {
-	small := math.Exp(-math.Abs(logit))
-	probability = 1 / (1 + small)
-	if logit < 0 {
-		probability = small / (1 + small)
-	}
-	against := -logit
-	if !bad {
-		against = logit
-	}
-	return max(against, 0) + math.Log1p(small), probability
-}
-
 // gradients draws the rows of the next tree and gives their samples.
 func (t *trainer) gradients() []sample {
 	rows, share := len(t.logits), t.params.RowShare
 	blocks(rows, func(piece, first, last int) {
-		lost, found := 0.0, first
+		var lost meter
+		found := first
 		for row := first; row < last; row++ {
 			weight, bad := t.data.weight(row), t.data.Target[row]
-			rowLoss, p := loss(t.logits[row], bad)
-			lost += weight * rowLoss
+			p, linear, factor := t.logistic.at(t.logits[row], bad)
+			lost.add(linear, factor, weight)
 			if !t.drawn(row, share) {
 				continue
 			}
@@ -252,7 +240,7 @@ func (t *trainer) gradients() []sample {
 			}
 			found++
 		}
-		t.losses[piece], t.found[piece] = lost, found-first
+		t.losses[piece], t.found[piece] = lost.sum(), found-first
 	})
 	t.trainLoss = sum(t.losses) / t.weight
 	total := 0
@@ -328,13 +316,13 @@ func (t *trainer) update() []float64 {
 func (t *trainer) validate() {
 	v := t.valid
 	blocks(len(v.logits), func(piece, first, last int) {
-		lost := 0.0
+		var lost meter
 		for row := first; row < last; row++ {
 			v.logits[row] += t.leaves[t.leafOf(v.columns, row)].value * t.params.LearningRate
-			rowLoss, _ := loss(v.logits[row], v.data.Target[row])
-			lost += v.data.weight(row) * rowLoss
+			_, linear, factor := t.logistic.at(v.logits[row], v.data.Target[row])
+			lost.add(linear, factor, v.data.weight(row))
 		}
-		v.losses[piece] = lost
+		v.losses[piece] = lost.sum()
 	})
 	v.loss = sum(v.losses) / v.weight
 }

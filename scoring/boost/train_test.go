@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"loan310/scoring/boost"
+	"loan310/scoring/metrics"
 )
 
 func TestBadDataIsRefused(t *testing.T) {
@@ -176,4 +177,47 @@ func rowsOf(n int) []int {
 		rows[i] = i
 	}
 	return rows
+}
+
+// Rows of a fold are scored by a model that never saw them.
+func TestCrossValidationHoldsRowsBack(t *testing.T) {
+	t.Parallel()
+	data := madeUp(3_000, 1)
+	params := small(200)
+	params.EarlyStop, params.LearningRate = 15, 0.1
+	last := boost.Progress{}
+	folds := boost.Folds(data.Target, 5, 2)
+	found, err := boost.CrossValidate(t.Context(), data, folds, boost.Options{Params: params, Progress: func(p boost.Progress) { last = p }})
+	require.NoError(t, err)
+	require.Equal(t, found.Trees, last.BestTrees)
+	require.Equal(t, found.Trees+15, last.Trees)
+	pd := make([]float64, len(found.Logits))
+	for row, logit := range found.Logits {
+		pd[row] = boost.Probability(logit)
+	}
+	lost, err := metrics.LogLoss(pd, data.Target, nil)
+	require.NoError(t, err)
+	require.InDelta(t, found.Loss, lost, 1e-9)
+
+	// The first fold alone gives the same logits.
+	var rows, held []int
+	for row, fold := range folds {
+		if fold == 0 {
+			held = append(held, row)
+		} else {
+			rows = append(rows, row)
+		}
+	}
+	params.Trees, params.EarlyStop = found.Trees, 0
+	alone, err := trained(t, data.Take(rows), params).Logits(data.Take(held))
+	require.NoError(t, err)
+	for i, row := range held {
+		require.InDelta(t, alone[i], found.Logits[row], 0)
+	}
+
+	folds[7] = 9
+	_, err = boost.CrossValidate(t.Context(), data, folds, boost.Options{Params: params})
+	require.ErrorContains(t, err, "folds: 5 has no rows")
+	_, err = boost.CrossValidate(t.Context(), data, folds[1:], boost.Options{Params: params})
+	require.ErrorContains(t, err, "folds have 2999 rows")
 }
