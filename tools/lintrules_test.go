@@ -82,8 +82,12 @@ var importCases = []lintCase{
 	{name: "a use case does not import an adapter", dir: "app", code: imports(adapter), want: []string{"use-cases-stay-apart"}},
 	{name: "a use case does not import web", dir: "app", code: imports("loan310/web"), want: []string{"use-cases-stay-apart"}},
 	{name: "a use case does not import phonenumbers", dir: "app", code: imports(phone), want: []string{"use-cases-stay-apart"}},
+	{name: "the back-test imports scoring and its own parts", dir: "app/backtest", code: imports("loan310/scoring/evidence") + imports("loan310/app/backtest/chart")},
+	{name: "the back-test does not import an adapter", dir: "app/backtest", code: imports(adapter), want: []string{"backtest-is-a-use-case"}},
+	{name: "the back-test does not import another use case", dir: "app/backtest", code: imports(useCase), want: []string{"backtest-is-a-use-case"}},
 	{name: "the stack imports everything", dir: "app/stack", code: imports(adapter) + imports(useCase) + imports("loan310/web") + imports(temporal)},
 	{name: "main imports the stack", dir: "app/", code: imports(stack) + imports(kong) + imports(temporal)},
+	{name: "main imports the back-test", dir: "app/", code: imports("loan310/app/backtest")},
 	{name: "main does not import an adapter", dir: "app/", code: imports(adapter), want: []string{"main-is-the-command-line"}},
 	{name: "main does not import a use case", dir: "app/", code: imports(useCase), want: []string{"main-is-the-command-line"}},
 

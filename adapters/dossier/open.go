@@ -70,13 +70,13 @@ func gather[R any](into map[string][]R) func(*owned[R]) {
 // rows of one moment, and finds the newest application.
 func (d *Dossier) arrange() {
 	for _, rows := range d.orders {
-		slices.SortStableFunc(rows, func(a, b evidence.Order) int { return a.CreatedAt.Compare(b.CreatedAt) })
+		byTime(rows, orderedAt)
 	}
 	for _, rows := range d.transactions {
-		slices.SortStableFunc(rows, func(a, b evidence.Transaction) int { return a.BookedAt.Compare(b.BookedAt) })
+		byTime(rows, bookedAt)
 	}
 	for _, rows := range d.bills {
-		slices.SortStableFunc(rows, func(a, b evidence.UtilityBill) int { return a.PeriodStart.Compare(b.PeriodStart) })
+		byTime(rows, billedAt)
 	}
 	for _, application := range d.applications {
 		if application.AppliedAt.After(d.asOf) {
@@ -84,6 +84,23 @@ func (d *Dossier) arrange() {
 		}
 	}
 }
+
+// byTime sorts, and costs one look where the rows are in order already, as
+// they mostly are.
+func byTime[R any](rows []R, of func(*R) time.Time) {
+	sorted := true
+	for i := 1; i < len(rows) && sorted; i++ {
+		sorted = !of(&rows[i]).Before(of(&rows[i-1]))
+	}
+	if sorted {
+		return
+	}
+	slices.SortStableFunc(rows, func(a, b R) int { return of(&a).Compare(of(&b)) })
+}
+
+func orderedAt(row *evidence.Order) time.Time      { return row.CreatedAt }
+func bookedAt(row *evidence.Transaction) time.Time { return row.BookedAt }
+func billedAt(row *evidence.UtilityBill) time.Time { return row.PeriodStart }
 
 // Merchants lists the merchants as the file does.
 func (d *Dossier) Merchants() []Merchant { return slices.Clone(d.merchants) }
