@@ -61,7 +61,7 @@ func TestBacktestRefuses(t *testing.T) {
 		return path
 	}
 	cut := strings.Index(text, `"lanes"`)
-	cell := strings.Index(text, `"withheld"`)
+	before, after, _ := strings.Cut(text, `"withheld"`)
 	tests := []struct {
 		name string
 		args []string
@@ -69,7 +69,7 @@ func TestBacktestRefuses(t *testing.T) {
 	}{
 		{"broken JSON", []string{"--strategy", write(text[:cut] + "]" + text[cut:])}, "line 7, column 3"},
 		{"a wrong type", []string{"--strategy", write(strings.Replace(text, `"min_orders_365d": 30`, `"min_orders_365d": "many"`, 1))}, "line 7"},
-		{"a missing matrix cell", []string{"--champion", write(text[:cell] + `"withholt"` + text[cell+len(`"withheld"`):])}, "strategy.matrix"},
+		{"a missing matrix cell", []string{"--champion", write(before + `"withholt"` + after)}, "strategy.matrix"},
 		{"a rule that is no CEL", []string{"--strategy", write(strings.Replace(text, `"when": "`, `"when": "((`, 1))}, "strategy.rules"},
 		{"a source there is not", []string{"--assume", "moon=down"}, `no source "moon"`},
 		{"a state there is not", []string{"--assume", "bank=asleep"}, "no such state"},
