@@ -40,7 +40,7 @@ func BenchmarkTrain105k(b *testing.B) {
 
 // The defaults with early stopping and the refit, on real data.
 func BenchmarkFitGiveMeSomeCredit(b *testing.B) {
-	data := realData(b, gmscFile, gmscTarget, "id")
+	data := realData(b, gmscFile, gmscTarget, "1", "id")
 	for b.Loop() {
 		model, err := boost.Fit(b.Context(), data, boost.Options{Params: boost.Defaults()})
 		require.NoError(b, err)

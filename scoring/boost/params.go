@@ -51,12 +51,12 @@ type Params struct {
 	Monotone map[string]Direction `json:"monotone,omitempty"`
 }
 
-// Defaults are the parameters chosen on public credit data of 1,000 to 105,000
-// rows, one set for all.
+// Defaults are one set for all data, chosen by cross-validation on public
+// credit data of 1,000 to 105,000 rows: German, SBA, Taiwan and GMSC.
 func Defaults() Params {
 	return Params{
-		Seed: 1, Trees: 600, LearningRate: 0.05, MaxLeaves: 15, MaxDepth: 6, MaxBins: 255, MinRows: 40, MinHessian: 1,
-		L2: 10, RowShare: 0.8, ColumnShare: 0.8, EarlyStop: 40, CategoryMinRows: 20, CategorySmooth: 10, CategoryL2: 10,
+		Seed: 1, Trees: 600, LearningRate: 0.05, MaxLeaves: 15, MaxDepth: 6, MaxBins: 255, MinRows: 20, MinHessian: 1,
+		L2: 5, RowShare: 0.8, ColumnShare: 0.6, EarlyStop: 40, CategoryMinRows: 50, CategorySmooth: 20, CategoryL2: 0,
 	}
 }
 

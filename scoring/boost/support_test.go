@@ -18,8 +18,8 @@ import (
 
 // realData reads a gzip CSV of the public data into a matrix: a column whose
 // cells are all numbers is numeric, an empty cell or NA is missing. It skips
-// the test when the data are not there.
-func realData(tb testing.TB, name, target string, drop ...string) *boost.Matrix {
+// the test when the data are not there. A row whose target reads bad is a default.
+func realData(tb testing.TB, name, target, bad string, drop ...string) *boost.Matrix {
 	tb.Helper()
 	root := os.Getenv("LOAN310_DATA")
 	if root == "" {
@@ -43,16 +43,16 @@ func realData(tb testing.TB, name, target string, drop ...string) *boost.Matrix 
 	require.NoError(tb, err)
 	records, err := csv.NewReader(unzipped).ReadAll()
 	require.NoError(tb, err)
-	return matrixOf(records, target, drop...)
+	return matrixOf(records, target, bad, drop...)
 }
 
-func matrixOf(records [][]string, target string, drop ...string) *boost.Matrix {
+func matrixOf(records [][]string, target, bad string, drop ...string) *boost.Matrix {
 	header, records := records[0], records[1:]
 	data := &boost.Matrix{}
 	for at, name := range header {
 		if name == target {
 			for _, record := range records {
-				data.Target = append(data.Target, record[at] == "1")
+				data.Target = append(data.Target, record[at] == bad)
 			}
 			continue
 		}

@@ -129,7 +129,7 @@ type validation struct {
 
 func newTrainer(data *Matrix, options *Options) (*trainer, error) {
 	params := &options.Params
-	if err := errors.Join(params.Validate()); err != nil {
+	if err := params.Validate(); err != nil {
 		return nil, fmt.Errorf("parameters: %w", err)
 	}
 	if err := data.validate(); err != nil {
@@ -144,6 +144,9 @@ func newTrainer(data *Matrix, options *Options) (*trainer, error) {
 	bad, all, largest := data.totals()
 	if bad == 0 || bad >= all {
 		return nil, errors.New("data: target: want rows of weight above 0 of both kinds, defaults and others")
+	}
+	if largest < 1e-100 || largest > 1e100 {
+		return nil, fmt.Errorf("data: weights: the largest is %g: want 1e-100 to 1e100; divide all by their mean", largest)
 	}
 	rows := data.Rows()
 	t := &trainer{

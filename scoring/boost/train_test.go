@@ -3,6 +3,8 @@ package boost_test
 import (
 	"context"
 	"math"
+	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -31,6 +33,12 @@ func TestBadDataIsRefused(t *testing.T) {
 			m.Weights = make([]float64, 200)
 			m.Weights[3] = -1
 		}, "weights, row 3"},
+		"tiny weights": {func(m *boost.Matrix, _ *boost.Params) {
+			m.Weights = make([]float64, 200)
+			for row := range m.Weights {
+				m.Weights[row] = 1e-320
+			}
+		}, "the largest is 1e-320"},
 		"one kind":           {func(m *boost.Matrix, _ *boost.Params) { m.Target = make([]bool, 200) }, "of both kinds"},
 		"unknown monotone":   {func(_ *boost.Matrix, p *boost.Params) { p.Monotone = map[string]boost.Direction{"x": "rising"} }, "monotone.x: no such column"},
 		"ordered towns":      {func(_ *boost.Matrix, p *boost.Params) { p.Monotone = map[string]boost.Direction{"town": "rising"} }, "monotone.town: has categories"},
@@ -220,4 +228,108 @@ func TestCrossValidationHoldsRowsBack(t *testing.T) {
 	require.ErrorContains(t, err, "folds: 5 has no rows")
 	_, err = boost.CrossValidate(t.Context(), data, folds[1:], boost.Options{Params: params})
 	require.ErrorContains(t, err, "folds have 2999 rows")
+}
+
+// Columns that tell nothing, or hardly anything, are no reason to fail.
+func TestOddColumns(t *testing.T) {
+	t.Parallel()
+	data := madeUp(500, 1)
+	column := func(name string, value func(row int) float64) boost.Column {
+		c := boost.Column{Name: name, Values: make([]float64, 500)}
+		for row := range c.Values {
+			c.Values[row] = value(row)
+		}
+		return c
+	}
+	sign := func(row int) float64 {
+		if data.Target[row] {
+			return 1
+		}
+		return -1
+	}
+	for name, c := range map[string]boost.Column{
+		"lost":     column("x", func(int) float64 { return math.NaN() }),
+		"constant": column("x", func(int) float64 { return 7 }),
+		"constant or lost": column("x", func(row int) float64 {
+			if row%3 == 0 {
+				return math.NaN()
+			}
+			return 7
+		}),
+		"huge":            column("x", func(row int) float64 { return sign(row) * math.MaxFloat64 }),
+		"neighbours":      column("x", func(row int) float64 { return math.Nextafter(1, 1+sign(row)) }),
+		"tiny":            column("x", func(row int) float64 { return sign(row) * 5e-324 }),
+		"no category":     {Name: "x", Codes: make([]int32, 500), Categories: []string{"only"}},
+		"lost categories": {Name: "x", Codes: slices.Repeat([]int32{-1}, 500)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			params := small(3)
+			params.RowShare, params.MinHessian, params.MinRows = 1, 0, 1
+			own := &boost.Matrix{Columns: []boost.Column{c}, Target: data.Target}
+			scorer := trained(t, own, params)
+			logits, err := scorer.Logits(own)
+			require.NoError(t, err)
+			loaded, err := boost.Load(save(t, scorer.Model()))
+			require.NoError(t, err)
+			again, err := loaded.Logits(own)
+			require.NoError(t, err)
+			require.Equal(t, logits, again)
+			auc, err := metrics.AUC(logits, data.Target)
+			require.NoError(t, err)
+			switch name {
+			case "huge", "neighbours", "tiny":
+				require.InDelta(t, 1, auc, 0, "one cut tells all")
+			case "constant or lost":
+				require.NotEmpty(t, scorer.Model().Trees, "missing against a value can be split")
+			default:
+				require.Empty(t, scorer.Model().Trees)
+			}
+		})
+	}
+}
+
+// A column of more distinct values than bins has at most one cut fewer.
+func TestBinsAreAsManyAsAsked(t *testing.T) {
+	t.Parallel()
+	params := small(60)
+	params.MaxBins, params.ColumnShare, params.MinRows = 8, 1, 1
+	data := madeUp(5_000, 3)
+	data.Columns = data.Columns[:1]
+	cuts := map[float64]bool{}
+	for _, tree := range trained(t, data, params).Model().Trees {
+		for _, split := range tree.Splits {
+			cuts[split.Threshold] = true
+		}
+	}
+	require.Len(t, cuts, 7)
+	for cut := range cuts { // debt is even from 0 to 4
+		require.InDelta(t, math.Round(cut*2)/2, cut, 0.05)
+	}
+}
+
+// More categories than a split can name, most with too few rows to stand alone.
+func TestManyCategories(t *testing.T) {
+	t.Parallel()
+	d := dice(5)
+	column := boost.Column{Name: "shop", Codes: make([]int32, 20_000)}
+	for i := range 5_000 {
+		column.Categories = append(column.Categories, strconv.Itoa(i))
+	}
+	data := &boost.Matrix{Target: make([]bool, 20_000)}
+	for row := range column.Codes {
+		shop := int32(5_000 * d.float() * d.float() * d.float())
+		column.Codes[row] = shop
+		data.Target[row] = d.float() < 0.1+0.5*float64(shop%2)
+	}
+	data.Columns = []boost.Column{column}
+	params := small(20)
+	params.CategoryMinRows = 1 // still at most 254 of their own
+	scorer := trained(t, data, params)
+	shop := &scorer.Model().Features[0]
+	require.Len(t, shop.Categories, 254)
+	require.Greater(t, scorer.PD([]float64{shop.Code("1")}), 0.5)
+	require.Less(t, scorer.PD([]float64{shop.Code("0")}), 0.2)
+	require.InDelta(t, 0.35, scorer.PD([]float64{shop.Code("4999")}), 0.1, "others are as others were")
+	require.InDelta(t, scorer.PD([]float64{shop.Code("4999")}), scorer.PD([]float64{shop.Code("never seen")}), 0)
 }
