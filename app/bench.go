@@ -13,6 +13,8 @@ import (
 )
 
 type benchCommand struct {
+	Memory memoryFlags `embed:""`
+
 	Merchants int    `help:"Merchants of the population; those likely to be approved are timed as loans, the others as decisions." default:"160"`
 	BigOrders int    `help:"Orders of one big merchant, decided while the heap is watched; 0 = none." default:"100000"`
 	Draws     int    `help:"Draws that are timed." default:"800"`
@@ -25,6 +27,7 @@ type benchCommand struct {
 
 // Run measures on free ports in a temporary folder and prints the figures.
 func (c *benchCommand) Run(e *env) error {
+	c.Memory.apply()
 	dir, done, err := workFolder("")
 	if err != nil {
 		return err

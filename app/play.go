@@ -13,6 +13,7 @@ import (
 )
 
 type demoCommand struct {
+	Memory      memoryFlags     `embed:""`
 	Population  populationFlags `embed:""`
 	Faults      string          `help:"Faults of the simulated providers while it plays." enum:"none,hostile" default:"none"`
 	Concurrency int             `help:"Merchants under way at once." default:"8"`
@@ -23,6 +24,7 @@ type demoCommand struct {
 
 // Run plays the population and exits non-zero when an invariant breaks.
 func (c *demoCommand) Run(e *env) error {
+	c.Memory.apply()
 	book, err := c.Population.book()
 	if err != nil {
 		return err

@@ -34,6 +34,7 @@ func (p populationFlags) book() (dossier.Book, error) {
 }
 
 type devCommand struct {
+	Memory     memoryFlags     `embed:""`
 	Population populationFlags `embed:""`
 
 	Dir              string        `help:"Folder that keeps databases and keys." default:"data" env:"LOAN310_DIR"`
@@ -52,6 +53,7 @@ type devCommand struct {
 
 // Run starts everything and waits for Ctrl-C.
 func (c *devCommand) Run(e *env) error {
+	c.Memory.apply()
 	book, err := c.Population.book()
 	if err != nil {
 		return err
@@ -185,6 +187,7 @@ func (c connectionFlags) config(e *env) (stack.Config, error) {
 }
 
 type serveCommand struct {
+	Memory         memoryFlags     `embed:""`
 	Connection     connectionFlags `embed:""`
 	Listen         string          `help:"Address of the web server." default:"127.0.0.1:3100" env:"LOAN310_LISTEN"`
 	TrustedProxies []string        `help:"Addresses (CIDR) whose X-Forwarded-For is believed." env:"LOAN310_TRUSTED_PROXIES"`
@@ -192,6 +195,7 @@ type serveCommand struct {
 
 // Run serves until Ctrl-C.
 func (c *serveCommand) Run(e *env) error {
+	c.Memory.apply()
 	config, err := c.Connection.config(e)
 	if err != nil {
 		return err
@@ -201,6 +205,7 @@ func (c *serveCommand) Run(e *env) error {
 }
 
 type workerCommand struct {
+	Memory     memoryFlags     `embed:""`
 	Connection connectionFlags `embed:""`
 	Listen     string          `help:"Address of /livez, /readyz and /metrics; empty for none." default:"127.0.0.1:3103" env:"LOAN310_WORKER_LISTEN"`
 	CrashAt    string          `help:"Kill this process by SIGKILL when a drawdown reaches this step (kill tests; needs --join)." enum:"none,reserved,calling,answered,settled" default:"none"`
@@ -208,6 +213,7 @@ type workerCommand struct {
 
 // Run works until Ctrl-C.
 func (c *workerCommand) Run(e *env) error {
+	c.Memory.apply()
 	config, err := c.Connection.config(e)
 	if err != nil {
 		return err

@@ -82,7 +82,7 @@ func StartTemporal(ctx context.Context, options TemporalOptions) (*TemporalServe
 		args = append(args, "--db", options.Database)
 	}
 	command := exec.Command(binary, args...) //nolint:gosec,noctx // our own binary; it is stopped by Stop, politely, not by a context's kill
-	command.Env = withoutTemporal(os.Environ())
+	command.Env = seldomCollecting(withoutTemporal(os.Environ()))
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a Ctrl-C in the terminal is ours to pass on, after the worker has stopped
 	stdin, err := command.StdinPipe()
 	if err != nil {
@@ -127,6 +127,18 @@ func StartTemporal(ctx context.Context, options TemporalOptions) (*TemporalServe
 // server than the one started here.
 func withoutTemporal(environment []string) []string {
 	return slices.DeleteFunc(environment, func(variable string) bool { return strings.HasPrefix(variable, "LOAN310_TEMPORAL_") })
+}
+
+// seldomCollecting is an environment in which the server, whose live heap is
+// small, collects garbage less often, in bounded memory, where the operator
+// has not said otherwise.
+func seldomCollecting(environment []string) []string {
+	for name, value := range map[string]string{"GOGC": "400", "GOMEMLIMIT": "1GiB"} {
+		if os.Getenv(name) == "" {
+			environment = append(environment, name+"="+value)
+		}
+	}
+	return environment
 }
 
 // read takes the addresses from the ready line.
