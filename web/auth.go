@@ -13,6 +13,7 @@ import (
 )
 
 type codeRequest struct {
+	Keyed
 	Body struct {
 		Phone    string `json:"phone" minLength:"5" maxLength:"32" doc:"Mobile number; without a country code it is taken for China's." example:"13812345678"`
 		Language string `json:"language,omitempty" enum:"zh-CN,en" default:"zh-CN" doc:"Of the message."`
@@ -25,6 +26,7 @@ type challengeView struct {
 }
 
 type sessionRequest struct {
+	Keyed
 	Body struct {
 		ChallengeID string `json:"challenge_id" minLength:"1" maxLength:"64" example:"0192f0c4-7a10-7c3e-9d2b-5f6a7b8c9d0e"`
 		Code        string `json:"code" minLength:"4" maxLength:"12" doc:"As received by text message." example:"482913"`
@@ -39,6 +41,7 @@ type sessionView struct {
 }
 
 type staffRequest struct {
+	Keyed
 	Body struct {
 		Login    string `json:"login" minLength:"1" maxLength:"100" example:"operator"`
 		Password string `json:"password" minLength:"1" maxLength:"200" format:"password"`
@@ -57,6 +60,8 @@ type signedIn[T any] struct {
 	Body      T
 }
 
+type signOutRequest struct{ Keyed }
+
 type signedOut struct {
 	SetCookie string `header:"Set-Cookie"`
 }
@@ -74,20 +79,20 @@ func (s *server) authEndpoints() {
 	limited := []int{http.StatusTooManyRequests}
 	endpoint(s, huma.Operation{
 		OperationID: "request-code", Method: http.MethodPost, Path: "/api/auth/codes", Tags: []string{"auth"}, DefaultStatus: http.StatusAccepted, Errors: limited,
-		Summary: "Send a one-time code to a phone", Description: "Answers alike for phones we know and phones we do not.",
+		Summary: "Send a one-time code to a phone", Description: "Answers alike for phones we know and phones we do not. The same key sends one code.",
 	}, s.requestCode)
 	endpoint(s, huma.Operation{
 		OperationID: "create-session", Method: http.MethodPost, Path: "/api/auth/sessions", Tags: []string{"auth"}, DefaultStatus: http.StatusCreated, Errors: limited,
 		Summary:     "Sign a merchant in with a one-time code",
-		Description: "Registers the phone when it is new. A browser gets a session cookie. With a platform's API key no cookie is set; a new merchant is bound to the platform, and a phone registered elsewhere is refused (409).",
+		Description: "Registers the phone when it is new. A browser gets a session cookie. With a platform's API key no cookie is set; a new merchant is bound to the platform, and a phone registered elsewhere is refused (409). When the answer is lost, the same request with the same key gives it again for five minutes, cookie included.",
 	}, s.createSession)
 	endpoint(s, huma.Operation{
 		OperationID: "create-staff-session", Method: http.MethodPost, Path: "/api/auth/staff-sessions", Tags: []string{"auth"}, DefaultStatus: http.StatusCreated, Errors: append(limited, http.StatusUnauthorized),
-		Summary: "Sign a staff member in with a password", Description: "Sets the session cookie. Every refusal reads the same.",
+		Summary: "Sign a staff member in with a password", Description: "Sets the session cookie. Every refusal reads the same. The same key gives the same session again for five minutes.",
 	}, s.createStaffSession)
 	endpoint(s, huma.Operation{
 		OperationID: "delete-session", Method: http.MethodDelete, Path: "/api/auth/session", Tags: []string{"auth"}, DefaultStatus: http.StatusNoContent,
-		Summary: "Sign out", Description: "Ends the session and clears the cookie.",
+		Summary: "Sign out", Description: "Ends the session and clears the cookie; without a session it only clears the cookie.",
 	}, s.deleteSession)
 	endpoint(s, huma.Operation{
 		OperationID: "get-me", Method: http.MethodGet, Path: "/api/auth/me", Tags: []string{"auth"},
@@ -200,9 +205,11 @@ func (s *server) signIn(ctx context.Context, values map[string]string) (string, 
 	return s.cookie(token, expiry), nil
 }
 
-func (s *server) deleteSession(ctx context.Context, _ Principal, _ *struct{}) (*signedOut, error) {
-	if err := s.sessions.Destroy(ctx); err != nil {
-		return nil, err
+func (s *server) deleteSession(ctx context.Context, who Principal, _ *signOutRequest) (*signedOut, error) {
+	if who.cookie {
+		if err := s.sessions.Destroy(ctx); err != nil {
+			return nil, err
+		}
 	}
 	return &signedOut{SetCookie: s.cookie("", time.Time{})}, nil
 }

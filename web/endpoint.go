@@ -72,7 +72,7 @@ func newAPI(engine *gin.Engine, group *gin.RouterGroup, version string) huma.API
 const apiDescription = "Underwriting, credit lines and draws for small merchants.\n\n" +
 	"Money is in integer fen (1/100 yuan), rates in basis points, times in RFC 3339. " +
 	"Every refusal is `application/problem+json` with a `code` for machines and a `detail` for people; values you sent are never echoed. " +
-	"Every POST, PUT and DELETE outside `auth` needs an `Idempotency-Key`. " +
+	"Every POST, PUT and DELETE needs an `Idempotency-Key`. " +
 	"Records of others answer 404."
 
 // endpoint registers one operation. Who may call it comes from the table of
@@ -129,7 +129,7 @@ func documentKeys(api *huma.OpenAPI) {
 				continue
 			}
 			for status, response := range op.Responses {
-				document(status, response, op.Method != http.MethodGet && !strings.HasPrefix(op.Path, authPrefix))
+				document(status, response, op.Method != http.MethodGet)
 			}
 		}
 	}

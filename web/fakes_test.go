@@ -117,12 +117,14 @@ func (silent) SpotCheck(context.Context, string, string, string) (evidence.Waybi
 type phones struct {
 	mu    sync.Mutex
 	codes map[string]string
+	count map[string]int
 }
 
 func (p *phones) SendCode(_ context.Context, phone, code, _, _ string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.codes[phone] = code
+	p.count[phone]++
 	return nil
 }
 
@@ -130,6 +132,13 @@ func (p *phones) code(phone string) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.codes[phone]
+}
+
+// sent tells how many codes went to a phone.
+func (p *phones) sent(phone string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.count[phone]
 }
 
 // paying pays at once.

@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"context"
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"log/slog"
@@ -14,15 +15,20 @@ import (
 
 	"loan310/app/fault"
 	"loan310/app/ident"
+	"loan310/app/security"
 )
 
 // keepWithin bounds storing an answer; it goes on when the caller has left.
 const keepWithin = 5 * time.Second
 
+// keepSignIn is how long an answer that signs somebody in is kept: as long as
+// its code would have been good, and encrypted like all others.
+const keepSignIn = security.CodeLife
+
 // idempotent answers a repeated write with its first answer. What is kept is
 // every answer below 500, save 401 and 429; others free the key.
 func (s *server) idempotent(c *gin.Context) {
-	if !writes(c.Request.Method) || strings.HasPrefix(c.FullPath(), authPrefix) {
+	if !writes(c.Request.Method) {
 		c.Next()
 		return
 	}
@@ -35,13 +41,16 @@ func (s *server) idempotent(c *gin.Context) {
 	known := requestOf(ctx)
 	known.scope = scopeOf(c, known)
 	known.key = key
-	kept, err := s.Idempotency.Begin(ctx, known.scope, key, hashBody(c.Request), s.Now())
+	kept, err := s.Idempotency.Begin(ctx, known.scope, key, s.hashBody(c.Request), s.Now())
 	switch {
 	case err != nil:
 		s.refuse(c, keyRefusal(err))
 	case kept != nil:
 		if kept.Location != "" {
 			c.Header("Location", kept.Location)
+		}
+		if kept.SetCookie != "" {
+			c.Header("Set-Cookie", kept.SetCookie)
 		}
 		c.Header("Idempotency-Replayed", "true")
 		c.Abort()
@@ -52,9 +61,14 @@ func (s *server) idempotent(c *gin.Context) {
 }
 
 // scopeOf names who does what to which record, so that a key means something
-// only there.
+// only there. Who signs in is not known yet, and comes with another cookie or
+// none when the answer was lost: there a key is bound by its body alone.
 func scopeOf(c *gin.Context, known *request) string {
-	parts := []string{known.who.scope(), c.Request.Method, known.route}
+	who := known.who
+	if strings.HasPrefix(known.route, authPrefix) && c.Request.Method == http.MethodPost && who.Kind != KindPlatform {
+		who = Principal{}
+	}
+	parts := []string{who.scope(), c.Request.Method, known.route}
 	for _, param := range c.Params {
 		parts = append(parts, param.Value)
 	}
@@ -95,14 +109,25 @@ func (s *server) answerOnce(c *gin.Context, known *request) {
 	defer cancel()
 	if held.status >= http.StatusInternalServerError || held.status == http.StatusUnauthorized || held.status == http.StatusTooManyRequests {
 		s.abandon(ctx, known)
-	} else if err := s.Idempotency.Finish(ctx, known.scope, known.key, StoredResponse{
-		Status: held.status, ContentType: original.Header().Get("Content-Type"), Body: held.body.Bytes(), Location: original.Header().Get("Location"),
-	}); err != nil { // the answer still stands; a repeat finds the same records by their derived ids
+	} else if err := s.Idempotency.Finish(ctx, known.scope, known.key, s.keep(held, original.Header())); err != nil { // the answer still stands; a repeat finds the same records by their derived ids
 		s.Logger.LogAttrs(ctx, slog.LevelWarn, "answer not kept", slog.String("request_id", known.id), slog.Any("error", err))
 	}
 	original.WriteHeader(held.status)
 	original.WriteHeaderNow()
 	_, _ = original.Write(held.body.Bytes())
+}
+
+// keep gives what is kept of an answer. One with a session's cookie is kept
+// for a short time.
+func (s *server) keep(held *heldWriter, header http.Header) StoredResponse {
+	kept := StoredResponse{
+		Status: held.status, ContentType: header.Get("Content-Type"), Body: held.body.Bytes(),
+		Location: header.Get("Location"), SetCookie: header.Get("Set-Cookie"),
+	}
+	if kept.SetCookie != "" {
+		kept.KeepUntil = s.Now().Add(keepSignIn)
+	}
+	return kept
 }
 
 func (s *server) abandon(ctx context.Context, known *request) {
@@ -132,13 +157,14 @@ func visibleASCII(key string) bool {
 	return true
 }
 
-func hashBody(r *http.Request) string {
+func (s *server) hashBody(r *http.Request) string {
 	var text []byte
 	if held, ok := r.Body.(heldBody); ok {
 		text = held.text
 	}
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:])
+	sum := hmac.New(sha256.New, s.BodyKey)
+	_, _ = sum.Write(text)
+	return hex.EncodeToString(sum.Sum(nil))
 }
 
 // heldWriter keeps an answer back until it is stored.

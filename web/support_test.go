@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -93,7 +94,7 @@ func (l *locked) String() string {
 // newSite starts a site; change may be nil.
 func newSite(tb testing.TB, change func(*web.Deps)) *site {
 	tb.Helper()
-	s := &site{t: tb, logs: &locked{}, seen: &locked{}, secrets: &locked{}, phones: &phones{codes: map[string]string{}}}
+	s := &site{t: tb, logs: &locked{}, seen: &locked{}, secrets: &locked{}, phones: &phones{codes: map[string]string{}, count: map[string]int{}}}
 	s.openStore()
 	logger := slog.New(slog.NewJSONHandler(s.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	s.services(logger)
@@ -123,6 +124,19 @@ func (s *site) openStore() {
 	require.NoError(s.t, s.db.Migrate(s.t.Context()))
 }
 
+// bytes gives everything the database's files hold.
+func (s *site) bytes(t *testing.T) string {
+	t.Helper()
+	path, _, _ := strings.Cut(strings.TrimPrefix(s.dsn, "sqlite://"), "?")
+	var all []byte
+	for _, suffix := range []string{"", "-wal"} {
+		text, err := os.ReadFile(path + suffix)
+		require.NoError(t, err)
+		all = append(all, text...)
+	}
+	return string(all)
+}
+
 // services wires the use cases as the composition root does.
 func (s *site) services(logger *slog.Logger) {
 	merchants := merchant.NewService(merchant.Deps{Store: s.db.Merchants(), Registry: registry{}, Identity: identity{}, Notifier: silent{}, Now: clock.System, NewID: ident.NewID})
@@ -139,7 +153,7 @@ func (s *site) services(logger *slog.Logger) {
 	many := web.Rate{PerMinute: 60_000, Burst: 10_000}
 	s.deps = web.Deps{
 		Merchants: merchants, Underwriting: decides, Drawdowns: draws, Security: signs, Chain: s.chain,
-		Idempotency: kept{s.db.Idempotency()}, Sessions: s.db.Sessions(), Ledger: s.db.Ledger(), ReasonText: scoring.ReasonText,
+		Idempotency: kept{s.db.Idempotency()}, BodyKey: bytes.Repeat([]byte{9}, 32), Sessions: s.db.Sessions(), Ledger: s.db.Ledger(), ReasonText: scoring.ReasonText,
 		Providers: func(context.Context) ([]web.ProviderStatus, error) {
 			return []web.ProviderStatus{{Name: "bureau", State: "closed", Requests: 3}}, nil
 		},

@@ -56,6 +56,9 @@ type StoredResponse struct {
 	ContentType string
 	Body        []byte
 	Location    string // header; empty = none
+	SetCookie   string // header; empty = none
+	// KeepUntil is when the answer is forgotten; zero = like all others.
+	KeepUntil time.Time
 }
 
 // IdempotencyStore keeps answers by scope and key.
@@ -150,7 +153,10 @@ type Deps struct {
 	Security     *security.Service
 	Chain        Chain
 	Idempotency  IdempotencyStore
-	Sessions     scs.CtxStore
+	// BodyKey keys the hashes that bind idempotency keys to bodies, for
+	// bodies hold codes, passwords and personal data; at least 32 bytes.
+	BodyKey  []byte
+	Sessions scs.CtxStore
 	// Providers gives the boards of all processes, merged by provider.
 	Providers func(ctx context.Context) ([]ProviderStatus, error)
 	Ledger    LedgerReader

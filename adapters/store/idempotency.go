@@ -22,6 +22,10 @@ type StoredResponse struct {
 	ContentType string
 	Body        []byte
 	Location    string // header; empty = none
+	SetCookie   string // header, encrypted at rest; empty = none
+	// KeepUntil is when the answer is forgotten and the key free again; zero =
+	// as long as all others (Sweep).
+	KeepUntil time.Time
 }
 
 // Idempotency remembers answers by scope (who asks for what) and key.
@@ -36,7 +40,9 @@ type idempotencyRow struct {
 	ContentType string
 	Location    string
 	Body        []byte
+	SetCookie   []byte
 	LockedUntil moment
+	KeepUntil   moment
 	FinishedAt  moment
 }
 
@@ -54,13 +60,15 @@ func (s *Idempotency) Begin(ctx context.Context, scope, key, requestHash string,
 		if err != nil || taken == 1 {
 			return err
 		}
-		row, err := queryOne[idempotencyRow](ctx, tx, `SELECT request_hash, status, content_type, location, body, locked_until, finished_at
+		row, err := queryOne[idempotencyRow](ctx, tx, `SELECT request_hash, status, content_type, location, body, set_cookie, locked_until, keep_until, finished_at
 			FROM idempotency_keys WHERE scope = ? AND key = ?`, scope, key)
 		switch {
 		case none(err): // abandoned between the two statements
 			return inProgress()
 		case err != nil:
 			return err
+		case !row.KeepUntil.IsZero() && !now.Before(row.KeepUntil.Time):
+			return s.forget(ctx, tx, scope, key, requestHash, now)
 		case row.RequestHash != requestHash:
 			return fault.New(fault.Mismatch, fault.CodeKeyReused, "this idempotency key was used for another request")
 		case !row.FinishedAt.IsZero():
@@ -80,6 +88,18 @@ func (s *Idempotency) Begin(ctx context.Context, scope, key, requestHash string,
 	return stored, nil
 }
 
+// forget takes the key of an answer that is no longer kept, for a new request.
+func (s *Idempotency) forget(ctx context.Context, tx *gorm.DB, scope, key, requestHash string, now time.Time) error {
+	taken, err := exec(ctx, tx, `UPDATE idempotency_keys SET request_hash = ?, status = 0, content_type = '', location = '', body = NULL,
+		set_cookie = NULL, keep_until = NULL, finished_at = NULL, created_at = ?, locked_until = ?
+		WHERE scope = ? AND key = ? AND keep_until <= ?`,
+		requestHash, now.UnixMicro(), now.Add(requestLease).UnixMicro(), scope, key, now.UnixMicro())
+	if err == nil && taken == 0 {
+		return inProgress()
+	}
+	return err
+}
+
 func inProgress() error {
 	return fault.New(fault.Conflict, CodeInProgress, "the same request is being answered; ask again in a moment")
 }
@@ -89,7 +109,15 @@ func (s *Idempotency) response(row idempotencyRow, scope, key string) (*StoredRe
 	if err != nil {
 		return nil, err
 	}
-	return &StoredResponse{Status: row.Status, ContentType: row.ContentType, Body: body, Location: row.Location}, nil
+	response := StoredResponse{Status: row.Status, ContentType: row.ContentType, Body: body, Location: row.Location, KeepUntil: row.KeepUntil.Time}
+	if len(row.SetCookie) > 0 {
+		cookie, err := s.db.keys.open(row.SetCookie, "idempotency_keys", "set_cookie", scope+"\x00"+key)
+		if err != nil {
+			return nil, err
+		}
+		response.SetCookie = string(cookie)
+	}
+	return &response, nil
 }
 
 // Finish stores the answer. An answer stored already stays.
@@ -98,10 +126,16 @@ func (s *Idempotency) Finish(ctx context.Context, scope, key string, response St
 	if err != nil {
 		return failed("storing an answer", err)
 	}
+	var cookie []byte
+	if response.SetCookie != "" {
+		if cookie, err = s.db.keys.seal([]byte(response.SetCookie), "idempotency_keys", "set_cookie", scope+"\x00"+key); err != nil {
+			return failed("storing an answer", err)
+		}
+	}
 	err = s.db.in(ctx, func(ctx context.Context, tx *gorm.DB) error {
-		_, err := exec(ctx, tx, `UPDATE idempotency_keys SET status = ?, content_type = ?, location = ?, body = ?, finished_at = ?
-			WHERE scope = ? AND key = ? AND finished_at IS NULL`,
-			response.Status, response.ContentType, response.Location, sealed, at(s.db.clock()), scope, key)
+		_, err := exec(ctx, tx, `UPDATE idempotency_keys SET status = ?, content_type = ?, location = ?, body = ?, set_cookie = ?,
+			keep_until = ?, finished_at = ? WHERE scope = ? AND key = ? AND finished_at IS NULL`,
+			response.Status, response.ContentType, response.Location, sealed, cookie, at(response.KeepUntil), at(s.db.clock()), scope, key)
 		return err
 	})
 	return failed("storing an answer", err)

@@ -22,7 +22,7 @@ type Swept struct {
 }
 
 // Sweep removes expired sessions, challenges a day after they expired, answers
-// after 7 days, evidence that was begun a day ago and never committed (at most
+// after 7 days or when they say so, evidence that was begun a day ago and never committed (at most
 // 500 of them), and boards of processes that died. It runs in short
 // transactions and may run in several processes at once.
 func (db *DB) Sweep(ctx context.Context) (Swept, error) {
@@ -37,6 +37,8 @@ func (db *DB) Sweep(ctx context.Context) (Swept, error) {
 		{&swept.Challenges, "DELETE FROM challenges WHERE id IN (SELECT id FROM challenges WHERE expires_at <= ? LIMIT ?)", now.Add(-keepChallenges)},
 		{&swept.Answers, `DELETE FROM idempotency_keys WHERE (scope, key) IN
 			(SELECT scope, key FROM idempotency_keys WHERE created_at <= ? LIMIT ?)`, now.Add(-keepAnswers)},
+		{&swept.Answers, `DELETE FROM idempotency_keys WHERE (scope, key) IN
+			(SELECT scope, key FROM idempotency_keys WHERE keep_until <= ? LIMIT ?)`, now},
 		{&swept.Boards, "DELETE FROM provider_boards WHERE process IN (SELECT process FROM provider_boards WHERE seen_at <= ? LIMIT ?)", now.Add(-keepBoards)},
 	} {
 		for gone := int64(sweepPage); gone == sweepPage; {

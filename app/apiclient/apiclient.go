@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"loan310/app/fault"
+	"loan310/app/ident"
 )
 
 // Client calls one server with one platform's key. It is safe for concurrent
@@ -119,7 +120,7 @@ func (c *Client) RequestCode(ctx context.Context, phone string) (string, error) 
 	var out struct {
 		ChallengeID string `json:"challenge_id"`
 	}
-	err := c.call(ctx, http.MethodPost, "/api/auth/codes", "", map[string]string{"phone": phone, "language": "zh-CN"}, &out)
+	err := c.call(ctx, http.MethodPost, "/api/auth/codes", ident.NewID(), map[string]string{"phone": phone, "language": "zh-CN"}, &out)
 	return out.ChallengeID, err
 }
 
@@ -128,7 +129,7 @@ func (c *Client) ProveCode(ctx context.Context, challengeID, code string) (strin
 	var out struct {
 		MerchantID string `json:"merchant_id"`
 	}
-	err := c.call(ctx, http.MethodPost, "/api/auth/sessions", "", map[string]string{"challenge_id": challengeID, "code": code}, &out)
+	err := c.call(ctx, http.MethodPost, "/api/auth/sessions", ident.NewID(), map[string]string{"challenge_id": challengeID, "code": code}, &out)
 	return out.MerchantID, err
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"loan310/app/clock"
+	"loan310/app/ident"
 	"loan310/app/underwriting"
 )
 
@@ -55,7 +56,7 @@ func (r reply) into(t *testing.T, out any) {
 	require.NoError(t, json.Unmarshal(r.body, out), "%s", r.body)
 }
 
-// send makes a request as our own pages do; key is for writes outside auth.
+// send makes a request as our own pages do; a write without a key is given one.
 func (b *browser) send(t *testing.T, method, path, key string, in any) reply {
 	t.Helper()
 	response := b.open(t, method, path, key, in)
@@ -84,6 +85,9 @@ func (b *browser) open(t *testing.T, method, path, key string, in any) *http.Res
 	request.Header.Set("Accept-Language", "en")
 	if in != nil {
 		request.Header.Set("Content-Type", "application/json")
+	}
+	if key == "" && method != http.MethodGet {
+		key = ident.NewID()
 	}
 	if key != "" {
 		request.Header.Set("Idempotency-Key", key)

@@ -2,6 +2,8 @@ package stack
 
 import (
 	"context"
+	"crypto/hkdf"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -44,6 +46,7 @@ type Stack struct {
 	Temporal     client.Client
 
 	config  Config
+	bodyKey []byte // of what binds idempotency keys to bodies
 	boards  *publisher
 	outside *outside
 	handler http.Handler
@@ -78,6 +81,9 @@ func (s *Stack) build(ctx context.Context) error {
 	pepper, err := base64.StdEncoding.DecodeString(s.config.Keys.Pepper)
 	if err != nil || len(pepper) < 32 {
 		return fault.New(fault.Invalid, CodeUnsafe, "the keys file holds no usable pepper")
+	}
+	if s.bodyKey, err = hkdf.Key(sha256.New, pepper, nil, "loan310 idempotency bodies", 32); err != nil {
+		return fmt.Errorf("derive the key of bodies: %w", err)
 	}
 	if s.outside, err = connect(s.config.Providers, s.Board, clock.System, pepper); err != nil {
 		return fmt.Errorf("connect providers: %w", err)

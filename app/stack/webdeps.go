@@ -18,7 +18,7 @@ func (s *Stack) webDeps() web.Deps {
 	registry, metrics := s.metrics()
 	deps := web.Deps{
 		Merchants: s.Merchants, Underwriting: s.Underwriting, Drawdowns: s.Drawdowns, Security: s.Security,
-		Chain: chain{s.Chain}, Idempotency: answers{s.DB.Idempotency()}, Sessions: s.DB.Sessions(),
+		Chain: chain{s.Chain}, Idempotency: answers{s.DB.Idempotency()}, BodyKey: s.bodyKey, Sessions: s.DB.Sessions(),
 		Providers: s.providers, Ledger: s.DB.Ledger(), ReasonText: scoring.ReasonText,
 		Ready:   s.checks(),
 		Metrics: metrics, Registry: registry, Now: clock.System, NewID: ident.NewID, Logger: s.config.Logger, Version: s.config.Version,
