@@ -128,3 +128,32 @@ func TestSweepForgetsWhatHasServedItsPurpose(t *testing.T) {
 		}
 	})
 }
+
+func TestShortAnswersAreForgotten(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(s *suite) {
+		t := s.t
+		ctx, answers := t.Context(), s.Idempotency()
+		begun := now()
+		stored, err := answers.Begin(ctx, "anyone", "sign-in", "hash", begun)
+		require.NoError(t, err)
+		require.Nil(t, stored)
+		given := store.StoredResponse{Status: 201, ContentType: "application/json", Body: []byte("{}"), SetCookie: "session=secret", KeepUntil: begun.Add(time.Minute)}
+		require.NoError(t, answers.Finish(ctx, "anyone", "sign-in", given))
+		stored, err = answers.Begin(ctx, "anyone", "sign-in", "hash", begun.Add(59*time.Second))
+		require.NoError(t, err)
+		require.Equal(t, &given, stored)
+		stored, err = answers.Begin(ctx, "anyone", "sign-in", "another", begun.Add(time.Minute))
+		require.NoError(t, err, "the key is free again")
+		require.Nil(t, stored)
+		_, err = answers.Begin(ctx, "anyone", "sign-in", "another", begun.Add(time.Minute))
+		requireFault(t, err, fault.Conflict, store.CodeInProgress)
+
+		given.KeepUntil = begun.Add(-time.Hour)
+		require.NoError(t, answers.Finish(ctx, "anyone", "sign-in", given))
+		swept, err := s.Sweep(ctx)
+		require.NoError(t, err)
+		require.Equal(t, int64(1), swept.Answers)
+		require.Zero(t, s.count(t, "idempotency_keys"))
+	})
+}
