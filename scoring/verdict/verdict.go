@@ -85,6 +85,17 @@ type Authenticity struct {
 	FlaggedSample   []string          `json:"flagged_sample,omitempty"` // at most 50 order ids
 	SuspectWaybills []string          `json:"suspect_waybills,omitempty"`
 	Signals         []Reason          `json:"signals,omitempty"`
+	Evidence        []Evidence        `json:"evidence,omitempty"` // behind signals and deductions, gravest first
+}
+
+// Evidence is what stands behind one signal or deduction: how many orders, and
+// some of them, the first in the order of the rows. At most ten ids each.
+type Evidence struct {
+	Code         string   `json:"code"`
+	Rows         int64    `json:"rows"`
+	Orders       []string `json:"orders,omitempty"`
+	Waybills     []string `json:"waybills,omitempty"`
+	Transactions []string `json:"transactions,omitempty"`
 }
 
 // Degradation records a cell of the matrix that was applied.
