@@ -208,7 +208,7 @@ func TestBankOnlyEvidenceIsAThinFile(t *testing.T) {
 	require.Equal(t, scoring.Approved, verdict.Outcome, verdict.Reasons)
 	require.Equal(t, policy.ThinFile, verdict.Versions.Lane)
 	require.LessOrEqual(t, verdict.Terms.Limit, money.Amount(2_000_000), "20,000.00 at most")
-	require.Contains(t, codes(verdict.Reasons), "limit_inflow")
+	require.Contains(t, codes(verdict.Reasons), "limit_ladder")
 }
 
 func TestUtilitiesAndALicenceEarnAnEntryLimit(t *testing.T) {
