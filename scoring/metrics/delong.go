@@ -13,14 +13,19 @@ type Interval struct {
 	High  float64 `json:"high"`
 }
 
-// DeLong gives AUC and its 95 % confidence interval by the method of DeLong,
-// DeLong and Clarke-Pearson (1988), computed from midranks as Sun and Xu (2014)
-// do, in n log n. Rows are unweighted. Errors as NewCurve.
+// DeLong is NewCurve and Curve.Interval of unweighted rows.
 func DeLong(score []float64, bad []bool) (Interval, error) {
 	c, err := NewCurve(score, bad, nil)
 	if err != nil {
 		return Interval{}, err
 	}
+	return c.Interval(), nil
+}
+
+// Interval gives AUC and its 95 % confidence interval by the method of DeLong,
+// DeLong and Clarke-Pearson (1988), computed from ranks as Sun and Xu (2014)
+// do. Weights are taken for numbers of rows.
+func (c *Curve) Interval() Interval {
 	// For a bad row of a group: the share of goods below it, ties half; for a
 	// good row: the share of bads above it.
 	auc := c.AUC()
@@ -41,7 +46,7 @@ func DeLong(score []float64, bad []bool) (Interval, error) {
 	}
 	const z95 = 1.959963984540054
 	se := math.Sqrt(variance)
-	return Interval{AUC: auc, Error: se, Low: max(auc-z95*se, 0), High: min(auc+z95*se, 1)}, nil
+	return Interval{AUC: auc, Error: se, Low: max(auc-z95*se, 0), High: min(auc+z95*se, 1)}
 }
 
 // Quantiles gives the cut points that part values into groups of about equal
