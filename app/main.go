@@ -39,21 +39,22 @@ type commands struct {
 	LogFormat string           `help:"Logs as text or json." enum:"text,json" default:"text" env:"LOAN310_LOG_FORMAT"`
 	Version   kong.VersionFlag `help:"Print the version."`
 
-	Dev      devCommand       `cmd:"" help:"Run everything on this machine: Temporal, sandbox providers, web and worker."`
-	Serve    serveCommand     `cmd:"" help:"Run the web server."`
-	Worker   workerCommand    `cmd:"" help:"Run the workflow worker."`
-	Migrate  migrateCommand   `cmd:"" help:"Bring the database to this version's schema."`
-	Sandbox  sandboxCommand   `cmd:"" help:"Run the simulated providers alone."`
-	Keys     keysCommands     `cmd:"" help:"Make the secrets of an installation."`
-	Staff    staffCommands    `cmd:"" help:"Make, list and disable staff logins."`
-	Platform platformCommands `cmd:"" help:"Make, list and revoke platforms' API keys."`
-	Dossier  dossierCommands  `cmd:"" help:"Check, generate and convert dossiers of merchants."`
-	Demo     demoCommand      `cmd:"" help:"Take a population from registration to money and check every promise."`
-	Bench    benchCommand     `cmd:"" help:"Measure loans against empty workflows on the same server."`
-	Backtest backtestCommand  `cmd:"" help:"Decide a whole dossier as of each application's date and report what would have come of it."`
-	Decision decisionCommand  `cmd:"" help:"Replay decisions."`
-	Ledger   ledgerCommands   `cmd:"" help:"Check the books."`
-	Openapi  openapiCommand   `cmd:"" help:"Print the API's OpenAPI document."`
+	Dev       devCommand        `cmd:"" help:"Run everything on this machine: Temporal, sandbox providers, web and worker."`
+	Serve     serveCommand      `cmd:"" help:"Run the web server."`
+	Worker    workerCommand     `cmd:"" help:"Run the workflow worker."`
+	Migrate   migrateCommand    `cmd:"" help:"Bring the database to this version's schema."`
+	Sandbox   sandboxCommand    `cmd:"" help:"Run the simulated providers alone."`
+	Keys      keysCommands      `cmd:"" help:"Make the secrets of an installation."`
+	Staff     staffCommands     `cmd:"" help:"Make, list and disable staff logins."`
+	Platform  platformCommands  `cmd:"" help:"Make, list and revoke platforms' API keys."`
+	Scorecard scorecardCommands `cmd:"" help:"Train, apply and validate scorecards and boosted models on CSV files."`
+	Dossier   dossierCommands   `cmd:"" help:"Check, generate and convert dossiers of merchants."`
+	Demo      demoCommand       `cmd:"" help:"Take a population from registration to money and check every promise."`
+	Bench     benchCommand      `cmd:"" help:"Measure loans against empty workflows on the same server."`
+	Backtest  backtestCommand   `cmd:"" help:"Decide a whole dossier as of each application's date and report what would have come of it."`
+	Decision  decisionCommand   `cmd:"" help:"Replay decisions."`
+	Ledger    ledgerCommands    `cmd:"" help:"Check the books."`
+	Openapi   openapiCommand    `cmd:"" help:"Print the API's OpenAPI document."`
 }
 
 func main() {

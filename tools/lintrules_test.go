@@ -85,8 +85,12 @@ var importCases = []lintCase{
 	{name: "the back-test imports scoring and its own parts", dir: "app/backtest", code: imports("loan310/scoring/evidence") + imports("loan310/app/backtest/chart")},
 	{name: "the back-test does not import an adapter", dir: "app/backtest", code: imports(adapter), want: []string{"backtest-is-a-use-case"}},
 	{name: "the back-test does not import another use case", dir: "app/backtest", code: imports(useCase), want: []string{"backtest-is-a-use-case"}},
+	{name: "scorecards import the reader of tables", dir: "app/scorecards", code: imports("loan310/adapters/tabular") + imports("loan310/scoring/evidence")},
+	{name: "scorecards do not import another adapter", dir: "app/scorecards", code: imports(adapter), want: []string{"scorecards-read-tables"}},
+	{name: "scorecards do not import a use case", dir: "app/scorecards", code: imports(useCase), want: []string{"scorecards-read-tables"}},
 	{name: "the stack imports everything", dir: "app/stack", code: imports(adapter) + imports(useCase) + imports("loan310/web") + imports(temporal)},
 	{name: "main imports the stack", dir: "app/", code: imports(stack) + imports(kong) + imports(temporal)},
+	{name: "main imports scorecards", dir: "app/", code: imports("loan310/app/scorecards")},
 	{name: "main imports the back-test", dir: "app/", code: imports("loan310/app/backtest")},
 	{name: "main does not import an adapter", dir: "app/", code: imports(adapter), want: []string{"main-is-the-command-line"}},
 	{name: "main does not import a use case", dir: "app/", code: imports(useCase), want: []string{"main-is-the-command-line"}},
@@ -202,6 +206,7 @@ func writeModule(t *testing.T, module string) {
 	for _, pkg := range []string{
 		adapter, useCase, stack, "loan310/app/money", "loan310/app/fault", "loan310/app/ident", "loan310/scoring/evidence", "loan310/web",
 		"loan310/web/session", "loan310/workflows", "loan310/adapters/breaker", "loan310/adapters/httpx", "loan310/adapters/dossier",
+		"loan310/adapters/tabular", "loan310/app/scorecards",
 	} {
 		write(t, module, strings.TrimPrefix(pkg, "loan310/")+"/stub.go", stub(pkg))
 	}

@@ -28,7 +28,6 @@ func Codes() []string {
 	return []string{
 		CodeRevenue, CodeInflow, CodeDebtService, CodeAbsolute, CodeEntry, CodeWanted,
 		CodeTooSmall, CodeNoCapacity, CodePriceCap,
-		CodeLadder, CodeLadderNext, CodeLadderTop, CodeLadderHeld, CodeLadderFell,
 	}
 }
 
@@ -79,7 +78,6 @@ type Capacity struct {
 	DebtMonthly     money.Amount // scheduled payments elsewhere
 	Exposure        money.Amount // owed to us
 	Wanted          money.Amount // 0 = as much as there is
-	Ladder          money.Amount // the rung's highest limit; 0 = no ladder
 }
 
 // Cap is a limit set from outside: by a rule or a cell of the matrix. One of
@@ -87,7 +85,6 @@ type Capacity struct {
 type Cap struct {
 	Fen    money.Amount
 	Bps    money.BasisPoints
-	Floor  money.Amount // a share is never less than this
 	Reason verdict.Reason
 }
 
@@ -116,15 +113,12 @@ func (p *Plan) Limit(product *Product, band Band, capacity Capacity, caps []Cap)
 		lower(service, CodeDebtService)
 	}
 	lower(max(p.MaxLimit-capacity.Exposure, 0), CodeAbsolute)
-	if capacity.Ladder > 0 {
-		lower(max(capacity.Ladder-capacity.Exposure, 0), CodeLadder)
-	}
 	free := limit
 	var reasons []verdict.Reason
 	for _, outer := range caps {
 		to := outer.Fen
 		if outer.Bps > 0 {
-			to = max(free.Share(outer.Bps), outer.Floor)
+			to = free.Share(outer.Bps)
 		}
 		if to >= free {
 			continue // this cap took nothing

@@ -55,6 +55,7 @@ type hold struct {
 	merchant int
 	next     int // -1 = the last
 	orders   int64
+	since    int64 // seconds
 	applied  int64 // seconds of the last application with it
 }
 
@@ -158,7 +159,7 @@ func (t *Tracker) hold(merchant int, at slot, orders, second int64) {
 		next = -1
 	}
 	number := len(t.holds)
-	t.holds = append(t.holds, hold{at, merchant, next, orders, second})
+	t.holds = append(t.holds, hold{at, merchant, next, orders, second, second})
 	t.heads[at] = number
 	t.merchants[merchant].holds = append(t.merchants[merchant].holds, number)
 }
@@ -171,7 +172,7 @@ type moment struct {
 
 func (m moment) row(h *hold) Row {
 	return Row{
-		Merchant: m.merchants[h.merchant].id, Orders: h.orders,
+		Merchant: m.merchants[h.merchant].id, Orders: h.orders, Since: time.Unix(h.since, 0).UTC(),
 		Named: Named{evidence.IdentifierKinds[h.slot.kind], keyText(h.slot.key)},
 	}
 }
