@@ -69,8 +69,7 @@ func (d *decision) run() Verdict {
 		d.verdict.Outcome = Deferred
 		d.verdict.Reasons = trim(d.waits)
 	case d.verdict.PDPpm > d.settings.MaxPDPpm:
-		d.declines = []Reason{{Code: codeHighRisk, Args: map[string]int64{"pd_ppm": d.verdict.PDPpm, "limit_pd_ppm": d.settings.MaxPDPpm}}}
-		d.decline()
+		d.tooRisky()
 	default:
 		d.offer()
 	}
@@ -177,7 +176,7 @@ func (d *decision) follow(effect policy.Effect, reason Reason, cell int) {
 			}
 		}
 	case policy.Cap:
-		d.caps = append(d.caps, pricing.Cap{Fen: effect.CapFen, Bps: effect.CapBps, Reason: reason})
+		d.caps = append(d.caps, pricing.Cap{Fen: effect.CapFen, Bps: effect.CapBps, Floor: d.floor(cell), Reason: reason})
 		d.capCells = append(d.capCells, cell)
 	case policy.Thin:
 		d.lane = policy.ThinFile
@@ -190,11 +189,20 @@ func (d *decision) follow(effect policy.Effect, reason Reason, cell int) {
 	}
 }
 
+// floor keeps the cell of a source that merely lags from capping a thin file
+// away altogether.
+func (d *decision) floor(cell int) money.Amount {
+	if cell < 0 || d.lane != policy.ThinFile || d.verdict.Degradations[cell].State != evidence.Stale {
+		return 0
+	}
+	return d.engine.strategy.Product.MinimumOffer
+}
+
 // decline answers no: rules and cells first, then what the cross-check found,
 // then the attributes that lost most.
 func (d *decision) decline() {
 	d.verdict.Outcome = Declined
-	d.verdict.WaitFor = nil
+	d.verdict.WaitFor, d.verdict.Ladder = nil, nil
 	d.verdict.RetryAfter = d.engine.strategy.DefaultRetryDays
 	if days, set := d.engine.strategy.RetryDays[d.declines[0].Code]; set {
 		d.verdict.RetryAfter = days
@@ -206,29 +214,37 @@ func (d *decision) decline() {
 
 // offer computes limit and price, and declines where neither can be given.
 func (d *decision) offer() {
-	product := &d.engine.strategy.Product
 	band, priced := d.settings.Plan.Band(d.verdict.Score)
 	if !priced {
-		d.declines = []Reason{{Code: codeHighRisk, Args: map[string]int64{"pd_ppm": d.verdict.PDPpm, "limit_pd_ppm": d.settings.MaxPDPpm}}}
-		d.decline()
+		d.tooRisky()
 		return
 	}
-	limit, bounds := d.settings.Plan.Limit(product, band, capacityOf(d.vector, &d.in.Applicant), d.caps)
-	if limit == 0 {
-		d.declines = bounds
-		d.decline()
+	capacity := capacityOf(d.vector, &d.in.Applicant)
+	climbed := d.climb(&band, &capacity)
+	limit, bounds := d.settings.Plan.Limit(&d.engine.strategy.Product, band, capacity, d.caps)
+	if limit > 0 && d.price(limit, band, bounds, climbed) {
 		return
 	}
-	terms, priceNotes, err := product.Price(limit, band, d.in.Evidence.AsOf)
-	if err != nil {
+	if late := d.late(); limit == 0 && d.lane == policy.ThinFile && len(late) > 0 && d.lagged(late) {
+		return
+	}
+	d.declines = bounds
+	if limit > 0 {
 		d.declines = []Reason{{Code: codeNoOffer}}
-		d.decline()
-		return
+	}
+	d.decline()
+}
+
+// price makes the offer; false where no price keeps the all-in cap.
+func (d *decision) price(limit money.Amount, band pricing.Band, bounds, climbed []Reason) bool {
+	terms, notes, err := d.engine.strategy.Product.Price(limit, band, d.in.Evidence.AsOf)
+	if err != nil {
+		return false
 	}
 	d.recordCaps(bounds)
-	d.verdict.Outcome = Approved
-	d.verdict.Terms = &terms
-	d.verdict.Reasons = trim(slices.Concat(bounds, priceNotes, d.notes, d.scorer.Reasons(d.vector)))
+	d.verdict.Outcome, d.verdict.Terms = Approved, &terms
+	d.verdict.Reasons = trim(slices.Concat(bounds, notes, climbed, d.notes, d.scorer.Reasons(d.vector)))
+	return true
 }
 
 // recordCaps writes into each degradation what its cap came to in money.

@@ -36,7 +36,7 @@ func TestTheDocumentListsWhatTheCodeHas(t *testing.T) {
 	raw, err := os.ReadFile(document)
 	require.NoError(t, err)
 	text := string(raw)
-	for name, table := range map[string]string{"features": featureTable(), "matrix": matrixTable(t)} {
+	for name, table := range map[string]string{"features": featureTable(), "matrix": matrixTable(t), "ladder": ladderTable(t)} {
 		inside, replace := section(t, text, name)
 		if *update {
 			text = replace(table)
@@ -62,6 +62,20 @@ func featureTable() string {
 			source += ", " + def.With
 		}
 		fmt.Fprintf(&out, "| `%s` | %s | %s | %s | %s | %s |\n", def.Name, def.Unit, def.Window, source, def.About, missing)
+	}
+	return out.String()
+}
+
+func ladderTable(t *testing.T) string {
+	t.Helper()
+	var out strings.Builder
+	out.WriteString("| rung | limit at most | times | loans repaid in full | worst days past due with us | days since the first loan |\n|---|---|---|---|---|---|\n")
+	for i, rung := range engine(t).Strategy().ThinFile.Ladder {
+		worst := fmt.Sprintf("at most %d", rung.WorstDPD)
+		if i == 0 {
+			worst = "any"
+		}
+		fmt.Fprintf(&out, "| %d | ¥%s | %d.%d | %d | %s | %d |\n", i+1, rung.MaxLimit, rung.Times/10_000, rung.Times%10_000/1_000, rung.LoansRepaid, worst, rung.FirstLoanDays)
 	}
 	return out.String()
 }

@@ -170,6 +170,7 @@ func (e *Engine) gather(bundle *evidence.Bundle, states map[evidence.Source]evid
 			if !inRange(row.Amount) || row.Balance != nil && !inRange(*row.Balance) {
 				return fmt.Errorf("%w: amount of transaction %s out of range", ErrInput, row.ID)
 			}
+			join.AddTransaction(row)
 			collector.AddTransaction(row)
 			return nil
 		}),
@@ -194,7 +195,11 @@ func (e *Engine) gather(bundle *evidence.Bundle, states map[evidence.Source]evid
 			states[source] = evidence.Empty
 		}
 	}
-	return gathered{collector, join.Result()}, nil
+	report := join.Result()
+	if !read(states[evidence.Marketplace]) {
+		return gathered{collector, report}, nil
+	}
+	return gathered{collector, report}, join.Name(&report, bundle.Orders)
 }
 
 // walk feeds one source's rows to add, unless the source was not read: rows of

@@ -22,7 +22,7 @@ func family(size int, kind evidence.IdentifierKind, each money.Amount) *evidence
 			merchant.Committed, merchant.Borrowed = each, each > 0
 		}
 		around.Merchants = append(around.Merchants, merchant)
-		shared.Holders = append(shared.Holders, evidence.Holder{Merchant: id})
+		shared.Holders = append(shared.Holders, evidence.Holder{At: int32(i)})
 	}
 	around.Shared = append(around.Shared, shared)
 	return around
@@ -33,8 +33,8 @@ func regulars(around *evidence.Relations, count int, orders int64) *evidence.Rel
 	for i := range count {
 		for _, kind := range []evidence.IdentifierKind{evidence.LinkBuyer, evidence.LinkPayer, evidence.LinkOrderDevice} {
 			shared := evidence.SharedIdentifier{Kind: kind, Key: fmt.Sprintf("%016x", i), Degree: int64(len(around.Merchants))}
-			for _, merchant := range around.Merchants {
-				shared.Holders = append(shared.Holders, evidence.Holder{Merchant: merchant.ID, Orders: orders})
+			for at := range around.Merchants {
+				shared.Holders = append(shared.Holders, evidence.Holder{At: int32(at), Orders: orders})
 			}
 			around.Shared = append(around.Shared, shared)
 		}

@@ -76,6 +76,9 @@ const (
 // Terms is the price of an approved limit.
 type Terms = verdict.Terms
 
+// Ladder is where a merchant stands on its lane's ladder of limits.
+type Ladder = verdict.Ladder
+
 // Versions names exactly what decided.
 type Versions = verdict.Versions
 

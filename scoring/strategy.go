@@ -58,6 +58,8 @@ type Lane struct {
 	Card     scorecard.Card `json:"card"`
 	Plan     pricing.Plan   `json:"plan"`
 	MaxPDPpm int64          `json:"max_pd_ppm"` // declined above this probability of default
+	// Ladder lets the limit grow on behaviour; empty = none.
+	Ladder pricing.Ladder `json:"ladder,omitempty"`
 }
 
 //go:embed strategies/standard-1.json
@@ -172,6 +174,9 @@ func compileLane(place string, lane *Lane) (*scorecard.Scorer, error) {
 	}
 	if err := lane.Plan.Validate(); err != nil {
 		return nil, &StrategyError{place + ".plan", err}
+	}
+	if err := lane.Ladder.Validate(lane.Plan.MaxLimit); err != nil {
+		return nil, &StrategyError{place + ".ladder", err}
 	}
 	if lane.MaxPDPpm <= 0 || lane.MaxPDPpm > 1_000_000 {
 		return nil, &StrategyError{place + ".max_pd_ppm", errors.New("want 1 to 1000000")}

@@ -85,7 +85,7 @@ func every(t *testing.T) []string {
 	t.Helper()
 	strategy := engine(t).Strategy()
 	list := append(crosscheck.Codes(), pricing.Codes()...)
-	list = append(list, policy.CodeRuleFailed, "risk_too_high", "offer_unpriced", "group_limit", "group_full")
+	list = append(list, policy.CodeRuleFailed, "risk_too_high", "offer_unpriced", "group_limit", "group_full", "thin_wait", "thin_old")
 	for _, lane := range []scoring.Lane{strategy.Standard, strategy.ThinFile} {
 		for _, attribute := range lane.Card.Attributes {
 			list = append(list, attribute.Reason, attribute.Reason+scorecard.MissingSuffix, attribute.Reason+scorecard.StaleSuffix)

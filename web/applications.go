@@ -55,6 +55,8 @@ type submitRequest struct {
 	Body struct {
 		AmountFen int64  `json:"amount_fen" minimum:"1" maximum:"100000000000" doc:"From 1,000 to 3,000,000 yuan, in fen." example:"20000000"`
 		Purpose   string `json:"purpose" minLength:"1" maxLength:"200" doc:"What the money is for." example:"stocking up for Double Eleven"`
+		DeviceID  string `json:"device_id,omitempty" maxLength:"128" doc:"A stable pseudonym of the device the merchant applies from; kept as a keyed hash. Left out: not known."`
+		IP        string `json:"ip,omitempty" maxLength:"45" doc:"Platforms: the address the merchant applies from; kept as a keyed hash. Of other callers it is taken from the connection." example:"203.0.113.7"`
 	}
 }
 
@@ -124,7 +126,7 @@ func (s *server) submitApplication(ctx context.Context, who Principal, in *submi
 		return nil, err
 	}
 	id, wanted := derived(ctx, "application"), money.Amount(in.Body.AmountFen)
-	application, err := s.Underwriting.Submit(ctx, id, in.ID, wanted, in.Body.Purpose, who.actor())
+	application, err := s.Underwriting.Submit(ctx, id, in.ID, wanted, in.Body.Purpose, originOf(ctx, who, in), who.actor())
 	if err != nil {
 		kept, missing := s.Underwriting.Application(ctx, id)
 		if missing != nil {
@@ -139,6 +141,17 @@ func (s *server) submitApplication(ctx context.Context, who Principal, in *submi
 		return s.Chain.StartUnderwriting(ctx, id, in.ID)
 	})
 	return &answer[applicationView]{Location: "/api/applications/" + id, Body: showApplication(application)}, nil
+}
+
+// originOf gives where an application comes from. A platform's own address
+// says nothing of the merchant, so it names the merchant's; of everyone else
+// only the connection is believed.
+func originOf(ctx context.Context, who Principal, in *submitRequest) underwriting.Origin {
+	origin := underwriting.Origin{DeviceID: in.Body.DeviceID, IP: in.Body.IP}
+	if who.Kind != KindPlatform {
+		origin.IP = requestOf(ctx).ip
+	}
+	return origin
 }
 
 // start starts a workflow. The record is stored already; when this fails the

@@ -56,6 +56,9 @@ func (s underwritings) Submit(ctx context.Context, a underwriting.Application, e
 		if err := gorm.G[applicationRow](tx).Create(ctx, &row); err != nil {
 			return err
 		}
+		if err := s.noteApplication(ctx, tx, a); err != nil {
+			return err
+		}
 		if err := tell(ctx, tx, told); err != nil {
 			return err
 		}

@@ -52,6 +52,7 @@ func (r decisionRow) domain() underwriting.Decision {
 func (s underwritings) Decide(ctx context.Context, d underwriting.Decision, entry audit.Entry, told ...underwriting.Event) (underwriting.Decision, error) {
 	row := newDecisionRow(d)
 	stored := d
+	stored.Near = nil
 	err := s.db.in(ctx, func(ctx context.Context, tx *gorm.DB) error {
 		insert := tx.WithContext(ctx).Clauses(clause.OnConflict{DoNothing: true}).Create(&row)
 		if orphan(insert.Error) {
@@ -77,6 +78,9 @@ func (s underwritings) Decide(ctx context.Context, d underwriting.Decision, entr
 		}
 		if changed == 0 {
 			return fault.New(fault.Conflict, fault.CodeWrongState, "the application is not waiting for a decision")
+		}
+		if err := s.holdGroup(ctx, tx, d); err != nil {
+			return err
 		}
 		if err := tell(ctx, tx, told); err != nil {
 			return err

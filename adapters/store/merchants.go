@@ -79,6 +79,9 @@ func (s merchants) Create(ctx context.Context, m merchant.Merchant, entry audit.
 		if err := gorm.G[merchantRow](tx).Create(ctx, &row); err != nil {
 			return s.taken(err)
 		}
+		if err := s.db.noteIdentifiers(ctx, tx, m.ID, ownIdentifiers(m), m.CreatedAt, time.Time{}); err != nil {
+			return err
+		}
 		return record(ctx, tx, entry)
 	})
 	return failed("storing a merchant", err)
@@ -119,6 +122,9 @@ func (s merchants) Update(ctx context.Context, m merchant.Merchant, entry audit.
 				return missing("merchant", err)
 			}
 			return fault.New(fault.Conflict, fault.CodeStale, "the merchant was changed meanwhile")
+		}
+		if err := s.db.noteIdentifiers(ctx, tx, m.ID, ownIdentifiers(m), s.db.clock(), time.Time{}); err != nil {
+			return err
 		}
 		return record(ctx, tx, entry)
 	})

@@ -123,7 +123,7 @@ func (w *world) killedWhileGathering(t *testing.T) {
 	application := w.apply(t, slowID, slow)
 	w.awaitEvent(t, application.ID, func(e underwriting.Event) bool { return e.Kind == "source_arrived" && e.Source != evidence.Bureau })
 	first.kill()
-	never, err := w.Stack.Underwriting.Submit(t.Context(), ident.NewID(), orphanID, w.cast.wanted[orphan.ID].Amount, "stock", audit.System("e2e"))
+	never, err := w.Stack.Underwriting.Submit(t.Context(), ident.NewID(), orphanID, w.cast.wanted[orphan.ID].Amount, "stock", underwriting.Origin{}, audit.System("e2e"))
 	require.NoError(t, err)
 
 	second := w.worker(t)

@@ -145,7 +145,7 @@ func (s *Stack) makeUseCases(ctx context.Context, pepper []byte) error {
 		Store: s.DB.Security(), Sender: codes{s.outside.notifier}, Now: clock.System, NewID: ident.NewID, Pepper: pepper,
 	})
 	s.Underwriting = underwriting.NewService(underwriting.Deps{
-		Store: s.DB.Underwriting(), Evidence: s.DB.Evidence(), Progress: s.DB.Progress(), Feeds: s.outside.feeds, Spots: s.outside.spots,
+		Store: s.DB.Underwriting(), Evidence: s.DB.Evidence(), Progress: s.DB.Progress(), Relations: s.DB.Relations(), Feeds: s.outside.feeds, Spots: s.outside.spots,
 		Engine: engine, Strategy: strategy, Now: clock.System, NewID: ident.NewID, Logger: s.config.Logger,
 		LoadEngine: func(text []byte) (underwriting.Engine, error) { return scoring.Load(text) },
 		Budgets:    underwriting.Budgets{Default: s.config.SourceBudget},

@@ -28,6 +28,11 @@ func (s *Service) bundle(ctx context.Context, snapshot Snapshot) (evidence.Bundl
 		spots[row.No] = *row
 	}
 	delete(metas, SpotChecks)
+	around, err := single[evidence.Relations](ctx, s, metas[evidence.OwnRelations])
+	if err != nil {
+		return evidence.Bundle{}, err
+	}
+	delete(metas, evidence.OwnRelations)
 	bureau, err := single[evidence.BureauReport](ctx, s, metas[evidence.Bureau])
 	if err != nil {
 		return evidence.Bundle{}, err
@@ -42,7 +47,7 @@ func (s *Service) bundle(ctx context.Context, snapshot Snapshot) (evidence.Bundl
 		Waybills:     corrected(rows[evidence.Waybill](ctx, s, metas[evidence.Logistics]), spots),
 		Transactions: rows[evidence.Transaction](ctx, s, metas[evidence.Bank]),
 		Bills:        rows[evidence.UtilityBill](ctx, s, metas[evidence.Utility]),
-		Bureau:       bureau, Registry: registry,
+		Bureau:       bureau, Registry: registry, Relations: around,
 	}, nil
 }
 

@@ -36,7 +36,7 @@ func (s *Service) KnockOut(ctx context.Context, applicationID string) (Decision,
 	}
 	snapshot := s.snapshot(applicant, nil, true)
 	verdict := knockedOut(s.deps.Engine, reasons)
-	decision, err := s.store(ctx, application, 1, snapshot, verdict)
+	decision, err := s.store(ctx, application, 1, snapshot, verdict, nil)
 	return decision, true, err
 }
 
@@ -59,26 +59,50 @@ func (s *Service) Decide(ctx context.Context, applicationID string, seq int, met
 	if seq <= len(decisions) { // decided before a crash; the answer stands
 		return decisions[seq-1], nil
 	}
+	var spots *evidence.Meta
+	for try := 1; ; try++ {
+		decision, err := s.decideOnce(ctx, application, seq, slices.Clone(metas), &spots, final)
+		if err == nil || fault.CodeOf(err) != CodeGroupChanged || try == groupTries {
+			return decision, err
+		}
+	}
+}
+
+// decideOnce makes a decision on what is known now and stores it. It is a
+// Conflict with CodeGroupChanged where connected merchants were decided in
+// between and have taken what it counted on. Carriers are asked once: spots
+// keeps their answers for the next time.
+func (s *Service) decideOnce(ctx context.Context, application Application, seq int, metas []evidence.Meta, spots **evidence.Meta, final bool) (Decision, error) {
 	applicant, err := s.applicant(ctx, application)
 	if err != nil {
 		return Decision{}, err
+	}
+	var near []string
+	if s.deps.Relations != nil {
+		var meta evidence.Meta
+		meta, near = s.readRelations(ctx, application)
+		metas = append(metas, meta)
+	}
+	if *spots != nil {
+		metas = append(metas, **spots)
 	}
 	snapshot := s.snapshot(applicant, metas, final)
 	verdict, err := s.judge(ctx, s.deps.Engine, snapshot)
 	if err != nil {
 		return Decision{}, err
 	}
-	if suspects := verdict.Authenticity.SuspectWaybills; len(suspects) > 0 {
+	if suspects := verdict.Authenticity.SuspectWaybills; len(suspects) > 0 && *spots == nil {
 		meta, asked := s.spotCheck(ctx, application, s.carriers(ctx, metas, suspects))
 		if asked {
+			*spots = &meta
 			snapshot.Evidence = append(snapshot.Evidence, meta)
 			if verdict, err = s.judge(ctx, s.deps.Engine, snapshot); err != nil {
 				return Decision{}, err
 			}
 		}
 	}
-	checked := Event{ApplicationID: applicationID, Kind: "checked", At: s.deps.Now()}
-	return s.store(ctx, application, seq, snapshot, verdict, checked)
+	checked := Event{ApplicationID: application.ID, Kind: "checked", At: s.deps.Now()}
+	return s.store(ctx, application, seq, snapshot, verdict, near, checked)
 }
 
 func (s *Service) applicant(ctx context.Context, application Application) (scoring.Applicant, error) {
@@ -182,11 +206,11 @@ func (s *Service) storeSpots(ctx context.Context, applicationID string, answers 
 }
 
 // store keeps a decision with its hashes and tells the merchant's screen.
-func (s *Service) store(ctx context.Context, application Application, seq int, snapshot Snapshot, verdict scoring.Verdict, told ...Event) (Decision, error) {
+func (s *Service) store(ctx context.Context, application Application, seq int, snapshot Snapshot, verdict scoring.Verdict, near []string, told ...Event) (Decision, error) {
 	now := s.deps.Now()
 	decision := Decision{
 		ID: s.deps.NewID(), ApplicationID: application.ID, MerchantID: application.MerchantID, Seq: seq,
-		Verdict: verdict, Snapshot: snapshot, DecidedAt: now, LatencyMS: now.Sub(application.SubmittedAt).Milliseconds(),
+		Verdict: verdict, Snapshot: snapshot, DecidedAt: now, LatencyMS: now.Sub(application.SubmittedAt).Milliseconds(), Near: near,
 	}
 	var err error
 	if decision.InputHash, err = hashOf(snapshot); err != nil {
@@ -279,6 +303,6 @@ func (s *Service) AnswerUnjudged(ctx context.Context, applicationID string, seq 
 	if final {
 		verdict.Outcome, verdict.RetryAfter = scoring.Declined, 1
 	}
-	_, err = s.store(ctx, application, seq, s.snapshot(applicant, metas, final), verdict)
+	_, err = s.store(ctx, application, seq, s.snapshot(applicant, metas, final), verdict, nil)
 	return err == nil, err
 }

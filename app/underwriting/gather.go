@@ -11,6 +11,7 @@ import (
 
 	"loan310/app/fault"
 	"loan310/scoring/evidence"
+	"loan310/scoring/relations"
 )
 
 // Window is how far back rows are read; a year and a month, so that a month
@@ -112,13 +113,13 @@ func (s *Service) gatherOne(ctx context.Context, source evidence.Source, query Q
 func (s *Service) read(ctx context.Context, source evidence.Source, query Query) (evidence.Meta, error) {
 	switch source {
 	case evidence.Marketplace:
-		return pull(ctx, s, source, query, s.deps.Feeds.Orders)
+		return pull(ctx, s, source, query, noted(s, s.deps.Feeds.Orders, orderKinds(), (*relations.Sketch).AddOrder))
 	case evidence.Logistics:
 		return pull(ctx, s, source, query, s.deps.Feeds.Waybills)
 	case evidence.Bank:
 		return pull(ctx, s, source, query, s.deps.Feeds.Transactions)
 	case evidence.Utility:
-		return pull(ctx, s, source, query, s.deps.Feeds.Bills)
+		return pull(ctx, s, source, query, noted(s, s.deps.Feeds.Bills, billKinds(), (*relations.Sketch).AddBill))
 	case evidence.Bureau:
 		return pull(ctx, s, source, query, s.deps.Feeds.Bureau)
 	case evidence.Registry:

@@ -34,14 +34,16 @@ type SpotChecker interface {
 	SpotCheck(ctx context.Context, applicationID, waybillNo, carrier string) (evidence.Waybill, error)
 }
 
-// Deps are what a Service stands on; all but DecodeRow are required.
+// Deps are what a Service stands on; all but Relations and DecodeRow are required.
 type Deps struct {
 	Store    Store
 	Evidence EvidenceStore
 	Progress ProgressLog
-	Feeds    Feeds
-	Spots    SpotChecker
-	Engine   Engine
+	// Relations keeps who is connected with whom; nil = nobody asks.
+	Relations RelationBook
+	Feeds     Feeds
+	Spots     SpotChecker
+	Engine    Engine
 	// LoadEngine makes an engine of stored strategy bytes, for replays.
 	LoadEngine func(strategy []byte) (Engine, error)
 	// Strategy is the text Engine was made of.
@@ -106,7 +108,7 @@ func (s *Service) Start(ctx context.Context) error {
 
 // Submit opens an application. The merchant must be active, the amount within
 // MinWanted..MaxWanted, and no other application open.
-func (s *Service) Submit(ctx context.Context, id, merchantID string, wanted money.Amount, purpose string, actor audit.Actor) (Application, error) {
+func (s *Service) Submit(ctx context.Context, id, merchantID string, wanted money.Amount, purpose string, origin Origin, actor audit.Actor) (Application, error) {
 	if wanted < MinWanted || wanted > MaxWanted {
 		return Application{}, fault.Field("amount_fen", CodeAmount, "Ask for an amount from %s to %s yuan.", MinWanted, MaxWanted)
 	}
@@ -120,7 +122,7 @@ func (s *Service) Submit(ctx context.Context, id, merchantID string, wanted mone
 	now := s.deps.Now()
 	application := Application{
 		ID: id, MerchantID: merchantID, State: Submitted, AmountWanted: wanted, Purpose: purpose,
-		SubmittedAt: now, DecideBy: now.Add(Within),
+		SubmittedAt: now, DecideBy: now.Add(Within), Origin: origin,
 	}
 	told := Event{ApplicationID: id, Kind: "submitted", At: now}
 	if err := s.deps.Store.Submit(ctx, application, s.entry(actor, "application.submitted", id, ""), told); err != nil {

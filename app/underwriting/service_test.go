@@ -170,7 +170,7 @@ func newWorld(t *testing.T, consents ...evidence.Source) *world {
 func (w *world) apply(t *testing.T) (string, []evidence.Meta) {
 	t.Helper()
 	id := ident.NewID()
-	_, err := w.service.Submit(t.Context(), id, w.merchant, 10_000*money.Yuan, "stock", audit.System("test"))
+	_, err := w.service.Submit(t.Context(), id, w.merchant, 10_000*money.Yuan, "stock", underwriting.Origin{}, audit.System("test"))
 	require.NoError(t, err)
 	metas, err := w.service.Gather(t.Context(), id, nil)
 	require.NoError(t, err)
@@ -299,7 +299,7 @@ func TestKnockOutAsksNoSource(t *testing.T) {
 	w := newWorld(t, evidence.Sources[:]...)
 	w.engine.knockOut = true
 	id := ident.NewID()
-	_, err := w.service.Submit(t.Context(), id, w.merchant, 10_000*money.Yuan, "stock", audit.System("test"))
+	_, err := w.service.Submit(t.Context(), id, w.merchant, 10_000*money.Yuan, "stock", underwriting.Origin{}, audit.System("test"))
 	require.NoError(t, err)
 	d, declined, err := w.service.KnockOut(t.Context(), id)
 	require.NoError(t, err)
@@ -333,10 +333,10 @@ func TestApplicationIsCheckedBeforeItIsStored(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, evidence.Sources[:]...)
 	for _, amount := range []money.Amount{0, -1, 999_99, 3_000_000_01} {
-		_, err := w.service.Submit(t.Context(), ident.NewID(), w.merchant, amount, "stock", audit.System("test"))
+		_, err := w.service.Submit(t.Context(), ident.NewID(), w.merchant, amount, "stock", underwriting.Origin{}, audit.System("test"))
 		require.Equal(t, underwriting.CodeAmount, fault.CodeOf(err), amount)
 	}
 	w.apply(t)
-	_, err := w.service.Submit(t.Context(), ident.NewID(), w.merchant, 10_000*money.Yuan, "stock", audit.System("test"))
+	_, err := w.service.Submit(t.Context(), ident.NewID(), w.merchant, 10_000*money.Yuan, "stock", underwriting.Origin{}, audit.System("test"))
 	require.Equal(t, underwriting.CodeOpenExists, fault.CodeOf(err))
 }

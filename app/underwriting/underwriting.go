@@ -56,6 +56,7 @@ type Application struct {
 	DecideBy     time.Time
 	DecidedAt    time.Time // first decision or deferral; zero before
 	DecisionID   string    // latest decision
+	Origin       Origin    // told when submitting; afterwards only its hashes are kept
 }
 
 // Decision is one verdict on an application with its replay snapshot.
@@ -72,6 +73,9 @@ type Decision struct {
 	LatencyMS     int64     // from submission
 	OfferExpires  time.Time // approved only
 	ContractHash  string    // approved only: SHA-256 (hex) of the contract text
+	// Near are the merchants the decision knew to be around its own; nil = not
+	// asked. It is not stored: Decide holds it against the books.
+	Near []string
 }
 
 // Snapshot is what a replay starts from; evidence is named by reference and
@@ -123,7 +127,9 @@ type Store interface {
 	// Decide stores a decision and moves the application to its state, in one
 	// transaction. Deciding the same Seq again gives the stored decision; the
 	// application must be Submitted or Deferred, else Conflict with
-	// fault.CodeWrongState.
+	// fault.CodeWrongState. An approval of a connected group that together
+	// would be committed to more than Verdict.Relations.Limit, or one that did
+	// not know of a merchant near it, is a Conflict with CodeGroupChanged.
 	Decide(ctx context.Context, d Decision, entry audit.Entry, told ...Event) (Decision, error)
 	// Decision gives one; fault.NotFound when there is none.
 	Decision(ctx context.Context, id string) (Decision, error)

@@ -11,7 +11,7 @@ type Scorer struct {
 	trees  []scored
 	nodes  []flat
 	values []float64 // of the nodes that are leaves
-	sets   []set
+	sets   []set     // the first is empty
 }
 
 // scored is where a tree begins and how far its furthest leaf is.
@@ -20,18 +20,16 @@ type scored struct{ root, depth int32 }
 // flat is a split or leaf. The left child is at kid, the right one next to it.
 // A leaf sends everything to itself, so that no one need ask whether it is one.
 type flat struct {
-	threshold    float64
+	threshold    float64 // categories have NaN, with their set's place in its low bits
 	kid          int32
 	feature      uint16
 	missingRight uint8 // 1 = missing goes right
-	kind         uint8
 }
 
-// The kinds of flat. At categories, kid's set is sets[threshold].
-const (
-	numeric = iota
-	categorical
-)
+// set is the place of the categories on the left.
+func (n *flat) set() uint32 {
+	return uint32(math.Float64bits(n.threshold)) //nolint:gosec // the low bits
+}
 
 // New validates a model and makes it ready. Errors are *ModelError.
 func New(model *Model) (*Scorer, error) {
@@ -72,7 +70,7 @@ func (s *Scorer) add(tree *Tree) {
 			node.missingRight = 1
 		}
 		if s.model.Features[split.Feature].Kind == KindCategorical {
-			node.kind, node.threshold = categorical, float64(len(s.sets))
+			node.threshold = math.Float64frombits(math.Float64bits(math.NaN())&^math.MaxUint32 | uint64(len(s.sets)))
 			s.sets = append(s.sets, split.named())
 		}
 		s.nodes = append(s.nodes, node)
@@ -92,12 +90,9 @@ func (s *Split) named() set {
 }
 
 // category is the number of a category in a row. What cannot be one is a
-// number that no set of a model names.
+// number that no set of a model names; so may be NaN, which is asked for apart.
 func category(value float64) uint8 {
-	if value >= 0 && value < missing {
-		return uint8(value)
-	}
-	return missing
+	return uint8(min(uint32(int32(value)), missing)) //nolint:gosec // a negative one becomes a large one, on purpose
 }
 
 // one is 1 for true, without a branch.
@@ -106,14 +101,6 @@ func one(condition bool) uint8 {
 		return 1
 	}
 	return 0
-}
-
-// byCategory gives the child at a split on categories.
-func (s *Scorer) byCategory(node *flat, value float64) int32 {
-	if value != value {
-		return node.kid + int32(node.missingRight)
-	}
-	return node.kid + int32(one(!s.sets[int(node.threshold)].has(category(value))))
 }
 
 // together is how many trees are walked side by side: each waits for its own
@@ -145,17 +132,19 @@ func (s *Scorer) Logit(row []float64) float64 {
 	return total
 }
 
-// walk goes depth steps down, eight trees abreast.
+// walk goes depth steps down, eight trees abreast. At a numeric split nothing
+// branches on the data: a wrong guess of the processor would cost more than
+// the step.
 func (s *Scorer) walk(at *[together]int32, depth int32, row []float64) {
 	for range depth {
 		for i := range at {
 			node := &s.nodes[at[i]]
 			value := row[node.feature]
-			if node.kind == categorical {
-				at[i] = s.byCategory(node, value)
-				continue
+			right := one(!(value <= node.threshold)) & (one(value == value) | node.missingRight)
+			if node.threshold != node.threshold && value == value {
+				right = one(!s.sets[node.set()].has(category(value)))
 			}
-			at[i] = node.kid + int32(one(!(value <= node.threshold))&(one(value == value)|node.missingRight))
+			at[i] = node.kid + int32(right)
 		}
 	}
 }

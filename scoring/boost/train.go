@@ -100,7 +100,7 @@ func train(ctx context.Context, data *Matrix, options *Options, phase string) (*
 type trainer struct {
 	grower
 	logistic  *logistic
-	data      *Matrix
+	data      Matrix  // target and weights alone: once binned, the columns are not needed
 	weight    float64 // of all rows
 	base      float64
 	logits    []float64
@@ -119,7 +119,7 @@ type trainer struct {
 
 // validation rows, binned like the training rows.
 type validation struct {
-	data    *Matrix
+	data    Matrix // target and weights alone
 	columns [][]uint8
 	logits  []float64
 	losses  []float64
@@ -150,7 +150,7 @@ func newTrainer(data *Matrix, options *Options) (*trainer, error) {
 	}
 	rows := data.Rows()
 	t := &trainer{
-		logistic: newLogistic(), data: data, weight: all, base: math.Log(bad / (all - bad)), generator: random{mix(params.Seed)},
+		logistic: newLogistic(), data: Matrix{Target: data.Target, Weights: data.Weights}, weight: all, base: math.Log(bad / (all - bad)), generator: random{mix(params.Seed)},
 		logits: make([]float64, rows), samples: make([]sample, rows), found: make([]int, pieces(rows)), losses: make([]float64, pieces(rows)),
 	}
 	t.params, t.scale = params, newScale(rows, largest)
@@ -178,7 +178,7 @@ func (t *trainer) newValidation(data *Matrix) (*validation, error) {
 		return nil, err
 	}
 	rows := data.Rows()
-	v := &validation{data: data, logits: make([]float64, rows), losses: make([]float64, pieces(rows))}
+	v := &validation{data: Matrix{Target: data.Target, Weights: data.Weights}, logits: make([]float64, rows), losses: make([]float64, pieces(rows))}
 	if _, v.weight, _ = data.totals(); v.weight == 0 {
 		return nil, errors.New("weights: all are 0")
 	}

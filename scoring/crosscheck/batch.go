@@ -1,8 +1,8 @@
 package crosscheck
 
 import (
+	"math/bits"
 	"slices"
-	"strings"
 
 	"loan310/app/money"
 )
@@ -14,20 +14,22 @@ import (
 // them, then used. The rows are still taken in their order.
 const batch = 64
 
-// pendingWaybill is a parcel and its number, hashed.
+// pendingWaybill is a parcel with its number, hashed, and the region it comes
+// from.
 type pendingWaybill struct {
 	number uint64
+	origin uint16
 	parcel parcel
 }
 
 // pendingOrder is what is needed of a paid order: ids as hashes (0 = not
-// said), ages in minutes, and the readable ids in case something is found.
+// said), ages in minutes.
 type pendingOrder struct {
-	order, waybill, buyer, payer, device uint64
-	amount                               int64
-	created, paid, weight                int32
-	sale                                 sale
-	orderID, waybillNo                   string
+	waybill, buyer, payer, device, ip uint64
+	amount, dense                     int64
+	paid, weight                      int32
+	region                            uint16 // of the address
+	sale                              sale
 }
 
 func (j *Join) flushWaybills() {
@@ -41,6 +43,7 @@ func (j *Join) flushWaybills() {
 				continue // the carrier repeats itself: the first row stands
 			}
 		}
+		with.parcel.origin = j.origins.count(with.origin)
 		j.parcels = append(j.parcels, with.parcel)
 	}
 	j.waybillBatch = j.waybillBatch[:0]
@@ -57,7 +60,7 @@ func (j *Join) flushOrders() {
 	for i := range list {
 		row := &list[i]
 		j.touched ^= j.byNumber.touch(row.waybill) ^ j.buyerTable.touch(row.buyer) ^
-			j.payers.index.touch(row.payer) ^ j.devices.index.touch(row.device)
+			j.payers.index.touch(row.payer) ^ j.devices.index.touch(row.device) ^ j.ips.index.touch(row.ip)
 	}
 	for i := range list {
 		j.identify(&list[i])
@@ -70,7 +73,7 @@ func (j *Join) flushOrders() {
 		if at.buyer != unknown {
 			j.touched ^= uint64(j.buyers[at.buyer].orders) //nolint:gosec // any bits will do
 		}
-		j.touched ^= j.payers.touch(at.payer) ^ j.devices.touch(at.device)
+		j.touched ^= j.payers.touch(at.payer) ^ j.devices.touch(at.device) ^ j.ips.touch(at.ip)
 	}
 	for i := range list {
 		j.take(&list[i])
@@ -78,9 +81,9 @@ func (j *Join) flushOrders() {
 	j.orderBatch = list[:0]
 }
 
-// identify finds the row's parcel, buyer, payer and device.
+// identify finds the row's parcel, buyer, payer, device and address.
 func (j *Join) identify(row *pendingOrder) {
-	if row.waybill != 0 && !row.sale.service && !j.unread() {
+	if row.waybill != 0 && row.sale.findings&markService == 0 && !j.unread() {
 		row.sale.parcel = j.byNumber.find(row.waybill)
 	}
 	if row.buyer == 0 {
@@ -89,9 +92,11 @@ func (j *Join) identify(row *pendingOrder) {
 	index, fresh := j.buyerTable.put(row.buyer, int32(len(j.buyers))) //nolint:gosec // bounded by memory, far below 2^31
 	if fresh {
 		j.buyers = append(j.buyers, buyer{lastHour: unknown})
+	} else {
+		row.sale.findings |= markRepeat
 	}
 	row.sale.buyer = index
-	row.sale.payer, row.sale.device = j.payers.identify(row.payer), j.devices.identify(row.device)
+	row.sale.payer, row.sale.device, row.sale.ip = j.payers.identify(row.payer), j.devices.identify(row.device), j.ips.identify(row.ip)
 }
 
 func (g *groups) identify(key uint64) int32 {
@@ -112,42 +117,47 @@ func (g *groups) touch(index int32) uint64 {
 	return uint64(g.list[index].orders) //nolint:gosec // any bits will do
 }
 
-// take counts a row whose entries are known and keeps the sale.
+// take counts a row whose entries are known and keeps the sale. Which groups
+// link buyers is seen only at the end.
 func (j *Join) take(row *pendingOrder) {
 	entry := &row.sale
-	j.countBuyer(entry, row)
-	rules := &j.options.Rules
-	linked := j.payers.join(entry.payer, entry.buyer, rules.PayerBuyers, rules.LinkedOrders)
-	if j.devices.join(entry.device, entry.buyer, rules.DeviceBuyers, rules.LinkedOrders) || linked {
-		entry.findings |= findLinked
+	if entry.findings&markOutside == 0 {
+		j.countBuyer(entry, row)
 	}
-	if !entry.service && !j.unread() {
+	j.payers.join(entry.payer, entry.buyer, row.amount)
+	j.devices.join(entry.device, entry.buyer, row.amount)
+	j.ips.join(entry.ip, entry.buyer, row.amount)
+	switch {
+	case entry.findings&markService != 0 || j.unread():
+		entry.findings &^= markShipped
+	default:
 		j.match(entry, row)
 	}
 	j.sales = append(j.sales, *entry)
-	if entry.findings != 0 {
-		j.keep(row)
-	}
 }
 
 // match holds the order and its parcel together.
 func (j *Join) match(entry *sale, row *pendingOrder) {
 	if entry.parcel == unknown {
-		entry.parcel = j.declaredFor(row.order)
+		entry.parcel = j.declaredFor(entry.key)
 	}
 	if entry.parcel == unknown {
 		grace := j.horizon + int32(j.options.Rules.GraceDays*dayMinutes) //nolint:gosec // at most 400 days
-		if first(row.paid, row.created) < grace {
-			entry.findings |= findPending
-		} else {
+		switch {
+		case first(row.paid, entry.created) < grace:
+			entry.findings = entry.findings&^markShipped | findPending
+		case entry.findings&markShipped != 0:
 			entry.findings |= findMissing
+		default:
+			entry.findings |= findMissing | markStuck
 		}
 		return
 	}
+	entry.findings &^= markShipped
 	self := int32(len(j.sales)) //nolint:gosec // bounded by memory, far below 2^31
 	with := &j.parcels[entry.parcel]
 	switch {
-	case with.order == row.order:
+	case with.order == entry.key:
 		with.owner = self
 	case with.order != 0:
 		entry.findings |= findForeign
@@ -157,23 +167,61 @@ func (j *Join) match(entry *sale, row *pendingOrder) {
 	} else {
 		entry.findings |= findReused
 	}
-	entry.findings |= with.findings | j.compare(with, row)
+	entry.findings |= with.findings&^markAtOnce | j.compare(with, row)
+	if with.weight > 0 {
+		j.weights.add(with.weight, row.weight)
+	}
 }
 
 // compare gives what one order and its parcel tell of each other. Ages run
 // backwards: a larger one is earlier.
-func (j *Join) compare(with *parcel, row *pendingOrder) (found uint16) {
-	rules := &j.options.Rules
-	if with.start > row.created+rules.PredatesMinutes {
+func (j *Join) compare(with *parcel, row *pendingOrder) (found uint32) {
+	rules, created := &j.options.Rules, row.sale.created
+	if with.start > created+rules.PredatesMinutes {
 		found |= findPredates
 	}
-	if with.weight > 0 && row.weight > 0 && int64(with.weight)*10_000 < int64(row.weight)*int64(rules.WeightMin) {
-		found |= findWeight
+	if first(with.picked, with.start) > created+rules.BeforeMinutes {
+		found |= markBeforeOrder
 	}
 	if with.picked != unknown && row.paid != unknown && with.picked > row.paid {
 		found |= findBeforePaid
+		if created-row.paid <= rules.QuickPayMinutes {
+			found |= markQuickPaid
+		}
+	}
+	if with.findings&markAtOnce != 0 {
+		// Both stamps are one: the way from the order to the door decides.
+		if created-with.picked < rules.Transit.fastest(with.tier) {
+			found |= findTooFast | markNoTime
+		} else {
+			found |= markAtOnce
+		}
+	}
+	if with.region != 0 && row.region != 0 && with.region != row.region {
+		found |= findDestination
+	}
+	if with.weight <= 0 {
+		return found
+	}
+	if row.weight > 0 {
+		if int64(with.weight)*10_000 < int64(row.weight)*int64(rules.WeightMin) {
+			found |= findWeight
+		}
+		if row.weight >= rules.LightGrams && int64(with.weight)*10_000 < int64(row.weight)*int64(rules.LightWeight) {
+			found |= markLight
+		}
+	}
+	if row.dense > 0 && tooDense(row.amount, row.dense, with.weight) {
+		found |= findDensity
 	}
 	return found
+}
+
+// tooDense says whether amount > dense * weight / 100, in 128 bits.
+func tooDense(amount, dense int64, weight int32) bool {
+	aHigh, aLow := bits.Mul64(uint64(amount), 100)           //nolint:gosec // never negative
+	bHigh, bLow := bits.Mul64(uint64(dense), uint64(weight)) //nolint:gosec // positive, see compare
+	return aHigh > bHigh || aHigh == bHigh && aLow > bLow
 }
 
 // declaredFor finds a parcel by the order the carrier was told. The index is
@@ -196,7 +244,7 @@ func (j *Join) declaredFor(order uint64) int32 {
 
 // countBuyer counts the order with its buyer and hour.
 func (j *Join) countBuyer(entry *sale, row *pendingOrder) {
-	at := row.created / 60
+	at := entry.created / 60
 	counts := at < hourCount
 	if counts {
 		j.hours[at].orders++
@@ -216,21 +264,20 @@ func (j *Join) countBuyer(entry *sale, row *pendingOrder) {
 	}
 }
 
-// join counts a sale into its group and says whether the group stands for too
-// many buyers by now; Result settles the earlier sales.
-func (g *groups) join(index, buyer int32, limit int8, orders int32) bool {
+// join counts a sale into its group.
+func (g *groups) join(index, buyer int32, amount int64) {
 	if index == unknown {
-		return false
+		return
 	}
 	with := &g.list[index]
 	with.orders++
+	with.amount += amount
 	if with.distinct < groupBuyers && !with.knows(buyer) {
 		if int(with.distinct) < len(with.buyers) {
 			with.buyers[with.distinct] = buyer
 		}
 		with.distinct++
 	}
-	return with.distinct >= limit && with.orders >= orders
 }
 
 func (g *group) knows(buyer int32) bool {
@@ -240,21 +287,6 @@ func (g *group) knows(buyer int32) bool {
 // linked says whether a group stands for too many buyers.
 func (g *groups) linked(index int32, limit int8, orders int32) bool {
 	return index != unknown && g.list[index].distinct >= limit && g.list[index].orders >= orders
-}
-
-// keep remembers readable ids while a finding still wants examples.
-func (j *Join) keep(row *pendingOrder) {
-	wanted := false
-	for bit := range findingCount {
-		if row.sale.findings&(1<<bit) != 0 && j.exampled[bit] < perFinding && 1<<bit != findPending {
-			j.exampled[bit]++
-			wanted = true
-		}
-	}
-	if wanted {
-		// Cloned so that the row's buffer can go.
-		j.examples = append(j.examples, example{int32(len(j.sales) - 1), strings.Clone(row.orderID), strings.Clone(row.waybillNo)}) //nolint:gosec // bounded by memory, far below 2^31
-	}
 }
 
 // coverage gives the share of a month's orders to be shipped that have a

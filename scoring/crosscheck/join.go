@@ -10,49 +10,42 @@ import (
 
 const (
 	unknown      = -1  // an age that was not said or has not happened yet, an index of nothing
-	groupBuyers  = 4   // most distinct buyers counted per payer or device
+	groupBuyers  = 4   // most distinct buyers counted per payer, device or address
 	historyDays  = 820 // kept by day: the window, and the same months a year before
 	dayMinutes   = 24 * 60
 	daySeconds   = 24 * 3600
 	hourCount    = 400 * 24
 	windowMonths = 12
-	perFinding   = 50 // examples kept of each finding
 	maxExpected  = 2_000_000
 )
 
-// parcel is what is kept of a waybill, in 32 bytes. Ages are minutes before
-// the decision.
-type parcel struct {
-	order         uint64 // the declared one, hashed
-	start, picked int32  // made, picked up or signed: the first that was said; picked up
-	weight        int32
-	owner, first  int32  // the sale it was declared for; the first that named it
-	findings      uint16 // what the parcel alone tells
-}
-
-// sale is what is kept of a paid order in the window, in 32 bytes.
+// sale is what is kept of a paid order, in 48 bytes.
 type sale struct {
-	net           int64 // amount less refunds, fen
+	key           uint64 // the order, hashed
+	net           int64  // amount less refunds, fen
 	parcel, buyer int32
 	payer, device int32
-	day           int16
-	findings      uint16
-	service       bool
+	ip, created   int32 // created: minutes before the decision
+	findings      uint32
 }
 
-// buyer is what is kept of a distinct buyer.
+func (s *sale) day() int64 { return int64(s.created) / dayMinutes }
+
+// buyer is what is kept of a distinct buyer: its orders in the window.
 type buyer struct {
 	amount   int64
 	orders   int32
 	lastHour int32
 }
 
-// group is a payer or a device with the first distinct buyers seen behind it.
-// The last one counted need not be remembered.
+// group is a payer, a device or an address with the first distinct buyers seen
+// behind it. The last one counted need not be remembered.
 type group struct {
+	amount   int64
 	buyers   [groupBuyers - 1]int32
 	orders   int32
 	distinct int8
+	funded   bool // payers: by the merchant
 }
 
 // hour counts orders and distinct buyers in one hour of the window.
@@ -69,14 +62,8 @@ type day struct {
 // one of their own.
 type due struct{ orders, matched int64 }
 
-// example keeps the readable ids of a finding for the people who look.
-type example struct {
-	sale             int32
-	orderID, waybill string
-}
-
 // Join is one merchant's check as of one moment: add all waybills, then the
-// orders and bills in any order, then ask for the Result. It keeps about two
+// orders, transactions and bills, then ask for the Result. It keeps about two
 // hundred bytes an order, never the rows, and its time grows with their number
 // alone. Not for concurrent use.
 type Join struct {
@@ -86,31 +73,38 @@ type Join struct {
 	nano    int
 	horizon int32 // minutes before asOf up to which logistics vouch
 
-	seen              set // orders
-	byNumber, byOrder table
-	parcels           []parcel
-	sales             []sale
-	buyerTable        table
-	buyers            []buyer
-	payers, devices   groups
-	hours             []hour
-	days              [historyDays]day
-	months            [windowMonths]due
-	examples          []example
-	exampled          [findingCount]int
-	indexed           bool // byOrder is built
+	seen                 set // orders
+	byNumber, byOrder    table
+	parcels              []parcel
+	sales                []sale
+	buyerTable           table
+	buyers               []buyer
+	payers, devices, ips groups
+	origins              origins
+	weights              weights
+	bank                 bank
+	hours                []hour
+	days                 [historyDays]day
+	months               [windowMonths]due
+	indexed, routed      bool // byOrder is built; some parcel names its route
 
-	waybillBatch []pendingWaybill
-	orderBatch   []pendingOrder
-	touched      uint64 // keeps the reads of flush from being left out
+	waybillBatch               []pendingWaybill
+	orderBatch                 []pendingOrder
+	touched                    uint64 // keeps the reads of flush from being left out
+	fromCache, toCache, shipTo localityCache
+	categories                 []category
+	last                       int // the category found last
 
 	claimed, refunded           int64
 	refundsSoon, newBuyers      int64
 	knownSince, paid, shippable int64
+	peerOrders                  []int64
+	judgedOrders                int64
+	tenth                       int64 // amount of the tenth largest buyer, see buyerStats
 	oldest                      int32
 }
 
-// groups are all payers or all devices.
+// groups are all payers, all devices or all addresses.
 type groups struct {
 	index table
 	list  []group
@@ -121,6 +115,7 @@ func New(asOf time.Time, options Options) *Join {
 	join := &Join{
 		options: options, asOf: asOf, second: asOf.Unix(), nano: asOf.Nanosecond(), oldest: unknown, hours: make([]hour, hourCount),
 		waybillBatch: make([]pendingWaybill, 0, batch), orderBatch: make([]pendingOrder, 0, batch),
+		peerOrders: make([]int64, len(options.Rules.Peers)), bank: bank{oldest: unknown},
 	}
 	if !options.LogisticsAsOf.IsZero() && options.LogisticsAsOf.Before(asOf) {
 		join.horizon = join.age(options.LogisticsAsOf)
@@ -166,49 +161,6 @@ func first(age, other int32) int32 {
 	return other
 }
 
-// AddWaybill takes one parcel. One dated after the moment, or not dated at
-// all, is not there; a terminal status counts once nothing else lies ahead.
-func (j *Join) AddWaybill(waybill *evidence.Waybill) {
-	picked, signed := j.age(waybill.PickedUpAt), j.age(waybill.SignedAt)
-	start := first(j.age(waybill.CreatedAt), first(picked, signed))
-	if start == unknown || j.ahead(waybill.CreatedAt) {
-		return
-	}
-	if len(j.orderBatch) > 0 {
-		j.flushOrders()
-	}
-	j.waybillBatch = append(j.waybillBatch, pendingWaybill{hash(waybill.No), parcel{
-		order: hash(waybill.OrderID), start: start, picked: picked, weight: waybill.WeightGrams, owner: unknown, first: unknown,
-		findings: j.inspect(waybill, picked, signed),
-	}})
-	if len(j.waybillBatch) == batch {
-		j.flushWaybills()
-	}
-}
-
-// inspect gives what a parcel tells without its order. Ages run backwards: a
-// larger one is earlier.
-func (j *Join) inspect(waybill *evidence.Waybill, picked, signed int32) (found uint16) {
-	rules := &j.options.Rules
-	ended := waybill.Status == evidence.WaybillCancelled || waybill.Status == evidence.WaybillReturned
-	if ended && !j.ahead(waybill.PickedUpAt) && !j.ahead(waybill.SignedAt) {
-		found |= findVoid
-	}
-	if signed == unknown {
-		return found
-	}
-	if picked != unknown {
-		minutes := int64(picked) - int64(signed)
-		if minutes < 0 || waybill.DistanceKM > 50 && int64(waybill.DistanceKM)*60 > rules.MaxKMH*minutes {
-			found |= findTooFast
-		}
-	}
-	if waybill.Scans >= 0 && min(waybill.Scans, math.MaxInt16) < rules.MinScans {
-		found |= findFewScans
-	}
-	return found
-}
-
 // AddBill takes one bill; electricity is spread over the days of its period.
 func (j *Join) AddBill(bill *evidence.UtilityBill) {
 	if bill.Kind != evidence.Electricity || bill.Quantity < 0 || bill.PeriodEnd.After(j.asOf) || !bill.PeriodEnd.After(bill.PeriodStart) {
@@ -247,44 +199,123 @@ func (j *Join) AddOrder(order *evidence.Order) bool {
 
 func (j *Join) addPaid(order *evidence.Order, key uint64, created, paid int32) {
 	amount := max(int64(order.Amount), 0)
-	at := created / dayMinutes
+	at := int64(created / dayMinutes)
 	if at < historyDays {
 		j.days[at].gross += amount
 	}
 	j.oldest = max(j.oldest, created)
-	if int64(at) >= j.options.Rules.WindowDays {
+	if at >= max(j.options.Rules.EvidenceDays, j.options.Rules.WindowDays) {
 		return
 	}
 	refund := int64(RefundAt(order, j.asOf))
+	kind := j.category(order.Category)
+	findings := j.claim(order, at, amount, refund)
+	if kind.service {
+		findings |= markService
+	} else if findings&markOutside == 0 {
+		j.shippable++
+	}
+	j.judgedOrders++
+	if kind.peer != unknown {
+		j.peerOrders[kind.peer]++
+	}
+	if j.saidShipped(order) {
+		findings |= markShipped // taken back when there is a parcel
+	}
+	if len(j.waybillBatch) > 0 {
+		j.flushWaybills()
+	}
+	j.orderBatch = append(j.orderBatch, pendingOrder{
+		waybill: hash(order.WaybillNo), buyer: hash(order.BuyerID), payer: hash(order.PayerID), device: hash(order.DeviceID),
+		ip: hash(order.IP), amount: amount, dense: kind.dense, paid: paid, weight: order.WeightGrams, region: j.shipTo.of(order.ShipTo).region,
+		sale: sale{
+			key: key, net: amount - refund, parcel: unknown, payer: unknown, device: unknown, ip: unknown, buyer: unknown,
+			created: created, findings: findings,
+		},
+	})
+	if len(j.orderBatch) == batch {
+		j.flushOrders()
+	}
+}
+
+// claim counts what an order adds to the claimed revenue and gives the marks
+// that it bears by itself.
+func (j *Join) claim(order *evidence.Order, at, amount, refund int64) (findings uint32) {
+	if at >= j.options.Rules.WindowDays {
+		return markOutside
+	}
 	j.claimed += amount
 	j.refunded += refund
 	j.paid++
 	if refund > 0 && !order.RefundedAt.IsZero() && !order.PaidAt.IsZero() &&
 		order.RefundedAt.Sub(order.PaidAt) < time.Duration(j.options.Rules.RefundSoonDays)*24*time.Hour {
 		j.refundsSoon++
+		findings |= markRefundSoon
 	}
 	if !order.BuyerSince.IsZero() && !j.ahead(order.BuyerSince) {
 		j.knownSince++
 		if (order.CreatedAt.Unix()-order.BuyerSince.Unix())/daySeconds < j.options.Rules.NewBuyerDays {
 			j.newBuyers++
+			findings |= markNewBuyer
 		}
 	}
-	service := slices.Contains(j.options.Rules.ServiceCategories, order.Category)
-	if !service {
-		j.shippable++
+	return findings
+}
+
+// saidShipped says whether the seller claims to have sent the goods: by the
+// status, or by a moment that has passed. A cancelled order never gets here.
+func (j *Join) saidShipped(order *evidence.Order) bool {
+	if j.age(order.ShippedAt) != unknown || j.age(order.DeliveredAt) != unknown {
+		return true
 	}
-	if len(j.waybillBatch) > 0 {
-		j.flushWaybills()
+	if j.ahead(order.ShippedAt) || j.ahead(order.DeliveredAt) {
+		return false // status and number are of later, too
 	}
-	j.orderBatch = append(j.orderBatch, pendingOrder{
-		order: key, waybill: hash(order.WaybillNo), buyer: hash(order.BuyerID), payer: hash(order.PayerID), device: hash(order.DeviceID),
-		amount: amount, created: created, paid: paid, weight: order.WeightGrams, orderID: order.ID, waybillNo: order.WaybillNo,
-		sale: sale{
-			net: amount - refund, parcel: unknown, payer: unknown, device: unknown, buyer: unknown,
-			day: int16(at), service: service, //nolint:gosec // a day of the window, 400 at most
-		},
-	})
-	if len(j.orderBatch) == batch {
-		j.flushOrders()
+	switch order.Status {
+	case evidence.OrderShipped, evidence.OrderDelivered, evidence.OrderCompleted:
+		return true
+	default:
+		return order.WaybillNo != ""
 	}
+}
+
+// category is what the rules say about a category of goods.
+type category struct {
+	name    string
+	dense   int64 // most fen per 100 g
+	peer    int32
+	service bool
+}
+
+// mostCategories bounds what is remembered; further ones are looked up anew.
+const mostCategories = 1_000
+
+func (j *Join) category(name string) category {
+	if j.last < len(j.categories) && j.categories[j.last].name == name {
+		return j.categories[j.last]
+	}
+	for i := range j.categories {
+		if j.categories[i].name == name {
+			j.last = i
+			return j.categories[i]
+		}
+	}
+	rules := &j.options.Rules
+	found := category{
+		name: clone(name), dense: int64(rules.DensityMax), peer: unknown, service: slices.Contains(rules.ServiceCategories, name),
+	}
+	for i := range rules.Peers {
+		if slices.Contains(rules.Peers[i].Categories, name) {
+			found.peer = int32(i)
+			if limit := rules.Peers[i].DensityMax; limit > 0 {
+				found.dense = int64(limit)
+			}
+			break
+		}
+	}
+	if len(j.categories) < mostCategories {
+		j.last = len(j.categories)
+		j.categories = append(j.categories, found)
+	}
+	return found
 }

@@ -14,41 +14,6 @@ import (
 	"loan310/scoring/evidence"
 )
 
-// Codes of deductions and signals, gravest first: an order with several
-// findings is deducted by the first of them.
-const (
-	CodeReused      = "waybill_reused"      // one parcel for orders of different buyers
-	CodeForeign     = "waybill_foreign"     // the carrier knows the parcel under another order
-	CodeLinked      = "buyers_linked"       // one payer or device behind many buyers
-	CodeVoid        = "waybill_void"        // cancelled or returned, the money kept
-	CodePredates    = "waybill_predates"    // the parcel is older than the order
-	CodeTooFast     = "delivery_impossible" // signed before pick-up, or faster than anything drives
-	CodeMissing     = "waybill_missing"     // paid, past the grace, no parcel
-	CodeWeight      = "weight_mismatch"     // weighs a fraction of the catalogue weight
-	CodeFewScans    = "scans_too_few"       // signed with hardly a scan on the way
-	CodeBeforePaid  = "handover_before_pay" // handed over before payment, above the natural share
-	CodePending     = "shipment_pending"    // paid too recently to have a parcel
-	CodeService     = "service_unproven"    // nothing to ship; part of it is taken
-	CodeUnverified  = "logistics_unread"    // logistics could not be read: haircut
-	CodeRefunded    = "refunded"            // paid back
-	CodeSpike       = "spike_unmatched"     // sales far above the own base that nothing bears out
-	CodeFlat        = "utilities_flat"      // sales multiplied, electricity did not
-	CodeConcentrate = "buyers_concentrated" // few buyers make most of the revenue
-	CodeNewBuyers   = "buyers_new"          // accounts opened just before ordering
-	CodeBurst       = "orders_burst"        // many orders an hour from hardly any buyers
-	CodeNight       = "night_burst"         // bursts in hours the shop is otherwise quiet
-	CodeRefundSoon  = "refunds_soon"        // money goes back soon after it came
-)
-
-// Codes lists every code, deductions in order of gravity first.
-func Codes() []string {
-	return []string{
-		CodeReused, CodeForeign, CodeLinked, CodeVoid, CodePredates, CodeTooFast, CodeMissing, CodeWeight, CodeFewScans,
-		CodeBeforePaid, CodePending, CodeService, CodeUnverified, CodeRefunded, CodeSpike, CodeFlat, CodeConcentrate,
-		CodeNewBuyers, CodeBurst, CodeNight, CodeRefundSoon,
-	}
-}
-
 // Penalty says what a finding costs of the authenticity score. With share the
 // part of the paid orders (or of what the code counts) concerned, all in basis
 // points, the cost is min(Max, (share - Natural) * Weight / 10,000).
@@ -60,27 +25,46 @@ type Penalty struct {
 
 // Rules are the strategy's part of the check. Every field must be set.
 type Rules struct {
-	WindowDays        int64              `json:"window_days"` // orders claimed as revenue; at most 400
-	GraceDays         int64              `json:"grace_days"`  // a paid order younger than this needs no parcel yet
-	ServiceCategories []string           `json:"service_categories"`
-	ServiceHaircut    money.BasisPoints  `json:"service_haircut_bps"` // of revenue that ships nothing
-	UnreadHaircut     money.BasisPoints  `json:"unread_haircut_bps"`  // of revenue when logistics could not be read
-	MinScans          int32              `json:"min_scans"`           // below this a signed parcel is doubted
-	MaxKMH            int64              `json:"max_kmh"`             // door to door, above 50 km
-	PredatesMinutes   int32              `json:"predates_minutes"`    // clock slack before a parcel is older than its order
-	PayerBuyers       int8               `json:"payer_buyers"`        // distinct buyers behind one payer, 2..4
-	DeviceBuyers      int8               `json:"device_buyers"`       // distinct buyers behind one device, 2..4
-	LinkedOrders      int32              `json:"linked_orders"`       // orders of such a group at least
-	WeightMin         money.BasisPoints  `json:"weight_min_bps"`      // weighed against catalogue
-	SpikeTimes        money.BasisPoints  `json:"spike_times_bps"`     // of the own base: 30,000 = three times
-	SpikeMin          money.Amount       `json:"spike_min_fen"`       // a month below this is no spike
-	FlatTimes         money.BasisPoints  `json:"flat_times_bps"`      // electricity below this multiple is flat
-	MinOrders         int64              `json:"min_orders"`          // below this no share is judged
-	BurstOrders       int32              `json:"burst_orders"`        // orders in one hour
-	BurstPerBuyer     int32              `json:"burst_per_buyer"`     // orders per distinct buyer in that hour
-	NewBuyerDays      int64              `json:"new_buyer_days"`      // account age at the order
-	RefundSoonDays    int64              `json:"refund_soon_days"`    // after payment
-	Penalties         map[string]Penalty `json:"penalties"`           // by code; a code without one costs nothing
+	WindowDays        int64               `json:"window_days"` // orders claimed as revenue; at most 400
+	GraceDays         int64               `json:"grace_days"`  // a paid order younger than this needs no parcel yet
+	ServiceCategories []string            `json:"service_categories"`
+	ServiceHaircut    money.BasisPoints   `json:"service_haircut_bps"` // of revenue that ships nothing
+	UnreadHaircut     money.BasisPoints   `json:"unread_haircut_bps"`  // of revenue when logistics could not be read
+	MinScans          int32               `json:"min_scans"`           // below this a signed parcel is doubted
+	MaxKMH            int64               `json:"max_kmh"`             // door to door, above 50 km
+	PredatesMinutes   int32               `json:"predates_minutes"`    // clock slack before a parcel is older than its order
+	PayerBuyers       int8                `json:"payer_buyers"`        // distinct buyers behind one payer, 2..4
+	DeviceBuyers      int8                `json:"device_buyers"`       // distinct buyers behind one device, 2..4
+	LinkedOrders      int32               `json:"linked_orders"`       // orders of such a group at least
+	WeightMin         money.BasisPoints   `json:"weight_min_bps"`      // weighed against catalogue
+	SpikeTimes        money.BasisPoints   `json:"spike_times_bps"`     // of the own base: 30,000 = three times
+	SpikeMin          money.Amount        `json:"spike_min_fen"`       // a month below this is no spike
+	FlatTimes         money.BasisPoints   `json:"flat_times_bps"`      // electricity below this multiple is flat
+	MinOrders         int64               `json:"min_orders"`          // below this no share is judged
+	BurstOrders       int32               `json:"burst_orders"`        // orders in one hour
+	BurstPerBuyer     int32               `json:"burst_per_buyer"`     // orders per distinct buyer in that hour
+	NewBuyerDays      int64               `json:"new_buyer_days"`      // account age at the order
+	RefundSoonDays    int64               `json:"refund_soon_days"`    // after payment
+	EvidenceDays      int64               `json:"evidence_days"`       // orders the tests of fabrication look at; at most 820
+	BeforeMinutes     int32               `json:"before_minutes"`      // clock slack before a parcel handed over earlier than its order is a mark
+	QuickPayMinutes   int32               `json:"quick_pay_minutes"`   // a payment that was not slow: hand-over before it is rare
+	Transit           Transit             `json:"transit"`             // fastest believable deliveries
+	LightWeight       money.BasisPoints   `json:"light_weight_bps"`    // weighed against catalogue: next to nothing
+	LightGrams        int32               `json:"light_grams"`         // catalogue weight from which it is judged
+	OriginShare       money.BasisPoints   `json:"origin_share_bps"`    // of the parcels, from which a region is one the merchant ships from
+	BundleParcels     int32               `json:"bundle_parcels"`      // of one route in one minute, 2..255
+	FreightMin        money.Amount        `json:"freight_min_fen"`     // carriage costs at least this
+	DensityMax        money.Amount        `json:"density_max_fen"`     // of an order, per 100 g of its parcel, where the peer group says nothing
+	RotationOrders    int32               `json:"rotation_orders"`     // of a buyer of the circle, in the window
+	IPBuyers          int8                `json:"ip_buyers"`           // distinct buyers behind one address, 2..4
+	RoundDays         int64               `json:"round_days"`          // between money out and money back
+	RoundSlack        money.BasisPoints   `json:"round_slack_bps"`     // between the two amounts
+	RoundTrips        int64               `json:"round_trips"`         // fewer say nothing
+	Season            []money.BasisPoints `json:"season_bps"`          // peers' sales by calendar month against a usual one, January first; empty = none
+	FlagScore         money.BasisPoints   `json:"flag_score_bps"`      // an authenticity score below it flags the merchant as a failed test does
+	Tests             []Test              `json:"tests"`               // of fabrication
+	Peers             []Peer              `json:"peers"`               // groups whose honest rates differ
+	Penalties         map[string]Penalty  `json:"penalties"`           // by code; a code without one costs nothing
 }
 
 // Validate says what is wrong with the rules, naming the field.
@@ -109,11 +93,41 @@ func (r *Rules) Validate() error {
 		{r.BurstPerBuyer > 0, "burst_per_buyer: want more than 0"},
 		{r.NewBuyerDays >= 0, "new_buyer_days: negative"},
 		{r.RefundSoonDays >= 0, "refund_soon_days: negative"},
+		{r.EvidenceDays >= r.WindowDays && r.EvidenceDays <= historyDays, "evidence_days: want window_days to 820"},
+		{r.BeforeMinutes >= 0, "before_minutes: negative"},
+		{r.QuickPayMinutes >= 0, "quick_pay_minutes: negative"},
+		{r.Transit.City >= 0 && r.Transit.Region >= r.Transit.City && r.Transit.Far >= r.Transit.Region, "transit: want 0 <= city <= region <= far"},
+		{share(r.LightWeight) && r.LightWeight <= r.WeightMin, "light_weight_bps: want 0 to weight_min_bps"},
+		{r.LightGrams >= 0, "light_grams: negative"},
+		{share(r.OriginShare), "origin_share_bps: want 0 to 10000"},
+		{r.BundleParcels >= 2 && r.BundleParcels <= 255, "bundle_parcels: want 2 to 255"},
+		{r.FreightMin >= 0, "freight_min_fen: negative"},
+		{r.DensityMax > 0, "density_max_fen: want more than 0"},
+		{r.RotationOrders >= 2, "rotation_orders: want 2 or more"},
+		{r.IPBuyers >= 2 && r.IPBuyers <= groupBuyers, "ip_buyers: want 2 to 4"},
+		{r.RoundDays > 0 && r.RoundDays <= 60, "round_days: want 1 to 60"},
+		{share(r.RoundSlack), "round_slack_bps: want 0 to 10000"},
+		{r.RoundTrips >= 2, "round_trips: want 2 or more"},
+		{share(r.FlagScore), "flag_score_bps: want 0 to 10000"},
+		{len(r.Season) == 0 || len(r.Season) == 12, "season_bps: want twelve months or none"},
 	} {
 		if !check.ok {
 			return errors.New(check.what)
 		}
 	}
+	for month, factor := range r.Season {
+		if factor < 1_000 || factor > 200_000 {
+			return fmt.Errorf("season_bps[%d]: want 1000 to 200000", month)
+		}
+	}
+	if err := r.validatePenalties(); err != nil {
+		return err
+	}
+	return r.validateTests()
+}
+
+func (r *Rules) validatePenalties() error {
+	share := func(bps money.BasisPoints) bool { return bps >= 0 && bps <= 10_000 }
 	for code, penalty := range r.Penalties {
 		switch {
 		case !slices.Contains(Codes(), code):
@@ -123,6 +137,15 @@ func (r *Rules) Validate() error {
 		}
 	}
 	return nil
+}
+
+// Transit gives the fewest minutes from pick-up to signature that are
+// believed, by how far the parcel goes: within a city, within a region
+// (province, state), or farther. Where neither end is named City counts.
+type Transit struct {
+	City   int32 `json:"city_minutes"`
+	Region int32 `json:"region_minutes"`
+	Far    int32 `json:"far_minutes"`
 }
 
 // Options are the rules and what is known of the logistics source.
@@ -137,4 +160,7 @@ type Options struct {
 	// Orders and Waybills are how many rows to expect; 0 = not known. They
 	// only save growing.
 	Orders, Waybills int64
+	// Show is how many ids to keep of each signal and of the flagged orders;
+	// 0 = ten of a signal and fifty flagged orders.
+	Show int
 }

@@ -13,6 +13,8 @@ import (
 	"loan310/scoring/evidence"
 )
 
+var cities = []string{"", "330100", "330200", "310100", "SP/sao paulo/3052", "nowhere"}
+
 // draw makes any shop, honest or not.
 func draw(t *rapid.T) *shop {
 	shop := &shop{}
@@ -27,9 +29,18 @@ func draw(t *rapid.T) *shop {
 		order.WaybillNo = fmt.Sprintf("W%d", rapid.IntRange(0, 70).Draw(t, "waybill"))
 		order.Refund = money.Amount(rapid.Int64Range(0, 6_000_000).Draw(t, "refund"))
 		waybill.Scans = int32(rapid.IntRange(-1, 8).Draw(t, "scans"))
+		order.ShipTo, waybill.Destination = rapid.SampledFrom(cities).Draw(t, "to"), rapid.SampledFrom(cities).Draw(t, "destination")
+		waybill.Origin, waybill.WeightGrams = rapid.SampledFrom(cities).Draw(t, "from"), rapid.SampledFrom([]int32{0, 20, 1_000}).Draw(t, "grams")
+		order.IP = rapid.SampledFrom([]string{"", "10.0.0.1", "10.0.0.2"}).Draw(t, "ip")
 		if rapid.Bool().Draw(t, "lost") {
 			*waybill = evidence.Waybill{No: waybill.No}
 		}
+	}
+	kinds := []evidence.TxKind{evidence.TxSales, evidence.TxTransfer, evidence.TxSupplier, evidence.TxRefund}
+	for range rapid.IntRange(0, 40).Draw(t, "transactions") {
+		amount := money.Amount(rapid.Int64Range(-10, 10).Draw(t, "moved") * 100_000)
+		party := rapid.SampledFrom([]string{"", "P1", "P2", "shell"}).Draw(t, "party")
+		shop.pay(rapid.Float64Range(-20, 400).Draw(t, "booked"), amount, rapid.SampledFrom(kinds).Draw(t, "kind"), party)
 	}
 	return shop
 }
@@ -39,7 +50,7 @@ func TestDeductionsAndVerifiedAddUpToTheClaim(t *testing.T) {
 	states := []evidence.State{evidence.Known, evidence.Stale, evidence.Empty, evidence.Down, evidence.Withheld}
 	rapid.Check(t, func(t *rapid.T) {
 		shop := draw(t)
-		options := crosscheck.Options{Logistics: rapid.SampledFrom(states).Draw(t, "state"), LogisticsAsOf: ago(rapid.Float64Range(-1, 40).Draw(t, "vouched"))}
+		options := crosscheck.Options{Rules: tested(), Logistics: rapid.SampledFrom(states).Draw(t, "state"), LogisticsAsOf: ago(rapid.Float64Range(-1, 40).Draw(t, "vouched"))}
 		report := shop.check(options)
 		sum := report.VerifiedRevenue
 		for _, item := range report.Deductions {
@@ -51,6 +62,11 @@ func TestDeductionsAndVerifiedAddUpToTheClaim(t *testing.T) {
 		require.GreaterOrEqual(t, report.ScoreBps, money.BasisPoints(0))
 		require.LessOrEqual(t, report.ScoreBps, money.BasisPoints(10_000))
 		require.LessOrEqual(t, report.Stats.Verified90, report.VerifiedRevenue)
+		for _, item := range report.Evidence {
+			require.LessOrEqual(t, len(item.Orders), 10)
+			require.LessOrEqual(t, int64(len(item.Orders)), item.Rows)
+			require.True(t, item.Rows > 0 || len(item.Transactions) > 0)
+		}
 		require.Equal(t, report, shop.check(options), "again, bit for bit")
 	})
 }
@@ -59,7 +75,7 @@ func TestRowsAfterTheMomentChangeNothing(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		shop := draw(t)
-		report := shop.check(crosscheck.Options{})
+		report := shop.check(crosscheck.Options{Rules: tested()})
 		number := 0
 		for range rapid.IntRange(1, 20).Draw(t, "later") {
 			number++
@@ -68,8 +84,9 @@ func TestRowsAfterTheMomentChangeNothing(t *testing.T) {
 			if rapid.Bool().Draw(t, "same id") {
 				order.ID, waybill.No = "O1", "W1"
 			}
+			shop.pay(-rapid.Float64Range(0.0001, 90).Draw(t, "booked ahead"), 100_000*money.Amount(rapid.Int64Range(-9, 9).Draw(t, "moved later")), evidence.TxSales, "P1")
 		}
-		require.Equal(t, report, shop.check(crosscheck.Options{}))
+		require.Equal(t, report, shop.check(crosscheck.Options{Rules: tested()}))
 	})
 }
 

@@ -7,30 +7,8 @@ import (
 	"strings"
 
 	"loan310/app/money"
-	"loan310/scoring/evidence"
 	"loan310/scoring/verdict"
 )
-
-// Findings of one order as bits, gravest lowest, in the order of Codes.
-const (
-	findReused = 1 << iota
-	findForeign
-	findLinked
-	findVoid
-	findPredates
-	findTooFast
-	findMissing
-	findWeight
-	findFewScans
-	findBeforePaid
-	findPending
-	findingCount = 11
-)
-
-// natural marks findings of which honest merchants have a share: only what
-// lies above it is deducted, and a single order never counts (one in a shop's
-// ten orders says nothing).
-const natural = findBeforePaid | findWeight | findFewScans | findPredates | findTooFast | findVoid
 
 // Stats are the counts the check made on its way, for features. Basis points
 // are -1 where they cannot be known.
@@ -55,61 +33,155 @@ type Stats struct {
 type Report struct {
 	verdict.Authenticity
 	Stats Stats
+	Tests []TestResult // of fabrication, in the strategy's order
+	Peer  string       // the peer group whose rates were used; "" = the rules' own
+	// Flagged: a test failed, or the score is below the rules' FlagScore.
+	Flagged bool
+
+	naming *naming
 }
 
 // tally sums one finding over orders.
 type tally struct{ orders, amount int64 }
 
 // Result settles what could only be seen at the end and adds up. The same
-// rows in the same order always give the same report.
+// rows in the same order always give the same report. Evidence is counted;
+// Name adds the readable ids.
 func (j *Join) Result() Report {
 	j.flush()
 	j.months = [windowMonths]due{}
-	var tallies [findingCount]tally
-	var found [findingCount]int64
-	var service, kept, recent tally
+	whole := j.wholeOf()
+	sums := j.tally(whole)
+	report := Report{Authenticity: verdict.Authenticity{ClaimedRevenue: money.Amount(j.claimed)}, Tests: sums.tests}
+	if peer := j.peerGroup(); peer != nil {
+		report.Peer = peer.Name
+	}
+	j.deduct(&report, sums)
+	spikes := j.spikes()
+	signals := j.signals(&report, sums, spikes)
+	j.takeWhole(&report, spikes, signals)
+	j.score(&report, signals)
+	report.Flagged = report.ScoreBps < j.options.Rules.FlagScore || slices.ContainsFunc(report.Tests, func(test TestResult) bool { return test.Flagged })
+	patterns, failed := j.patterns(&report, spikes)
+	sums.shown.look(j.sales, patterns, failed, j.shown(maxOrders))
+	j.present(&report, &sums.shown, map[string][]string{CodeFunded: whole.transfers, CodeRoundTrip: j.bank.shown})
+	return report
+}
+
+// sums are what one walk over the settled sales adds up to.
+type sums struct {
+	tallies               [findingCount]tally // by the finding that deducts
+	found                 [findingCount]int64 // every finding, whatever deducts
+	sharedIP              int64
+	rotating              int64
+	constant, weighed     int64
+	service, kept, recent tally
+	tests                 []TestResult
+	shown                 exhibits
+}
+
+// tally settles each sale and counts it.
+func (j *Join) tally(whole whole) *sums {
+	s := &sums{tests: j.startTests(), shown: exhibits{limit: j.shown(evidenceRows)}}
+	var tested uint32
+	for i := range s.tests {
+		tested |= s.tests[i].bits
+	}
+	most, judged, constant := j.shown(maxOrders), int64(0), j.weights.constant()
 	for i := range j.sales {
 		entry := &j.sales[i]
-		j.settle(entry)
-		for rest := entry.findings; rest != 0; rest &= rest - 1 {
-			found[bits.TrailingZeros16(rest)]++
+		j.settle(entry, &whole)
+		if entry.findings&(markService|findPending) == 0 {
+			judged++
+			if entry.findings&tested != 0 {
+				for t := range s.tests {
+					if entry.findings&s.tests[t].bits != 0 {
+						s.tests[t].Found++
+					}
+				}
+			}
 		}
-		bit := gravest(entry.findings)
-		if bit < 0 {
-			kept.add(entry.net)
-			if entry.service {
-				service.add(entry.net)
-			}
-			if entry.day < 90 {
-				recent.add(entry.net)
-			}
+		if entry.findings&markOutside != 0 {
 			continue
 		}
-		tallies[bit].add(entry.net)
+		j.countWhole(s, entry, constant)
+		if entry.findings&deducting == 0 {
+			s.keep(entry)
+			continue
+		}
+		s.shown.see(i, entry.findings, most)
+		for rest := entry.findings & deducting; rest != 0; rest &= rest - 1 {
+			s.found[lowest(rest)]++
+		}
+		s.tallies[lowest(entry.findings)].add(entry.net)
 	}
-	report := Report{Authenticity: verdict.Authenticity{ClaimedRevenue: money.Amount(j.claimed)}}
-	j.deduct(&report, tallies, service, kept, recent)
-	spikes := j.spikes()
-	signals := j.signals(&report, found, spikes)
-	j.takeSpikes(&report, spikes, signals)
-	j.score(&report, signals)
-	j.sample(&report)
-	return report
+	j.finishTests(s.tests, judged)
+	return s
+}
+
+// countWhole counts what signals about the whole need.
+func (j *Join) countWhole(s *sums, entry *sale, constant int32) {
+	if entry.findings&markSharedIP != 0 {
+		s.sharedIP++
+	}
+	if j.circling(entry) {
+		s.rotating++
+	}
+	if constant > 0 && entry.parcel != unknown && j.parcels[entry.parcel].weight > 0 {
+		s.weighed++
+		if j.parcels[entry.parcel].weight == constant {
+			s.constant++
+		}
+	}
+}
+
+// circling says whether the order's buyer orders again and again.
+func (j *Join) circling(entry *sale) bool {
+	return entry.buyer != unknown && j.buyers[entry.buyer].orders >= max(2, j.options.Rules.RotationOrders)
+}
+
+func (s *sums) keep(entry *sale) {
+	s.kept.add(entry.net)
+	if entry.findings&markService != 0 {
+		s.service.add(entry.net)
+	}
+	if entry.day() < 90 {
+		s.recent.add(entry.net)
+	}
 }
 
 func (t *tally) add(amount int64) { t.orders++; t.amount += amount }
 
-// gravest gives the bit an order is deducted by, or -1.
-func gravest(findings uint16) int {
-	if findings == 0 {
-		return -1
+// whole is what only all rows together show.
+type whole struct {
+	payers, devices, ips bool // some group links too many buyers
+	funded               bool
+	transfers            []string
+	away                 [noOrigin + 1]bool
+	anyAway              bool
+}
+
+func (j *Join) wholeOf() whole {
+	rules := &j.options.Rules
+	w := whole{
+		payers:  j.payers.any(rules.PayerBuyers, rules.LinkedOrders),
+		devices: j.devices.any(rules.DeviceBuyers, rules.LinkedOrders),
+		ips:     j.ips.any(rules.IPBuyers, rules.LinkedOrders),
+		away:    j.origins.away(rules),
 	}
-	return bits.TrailingZeros16(findings)
+	w.transfers, w.funded = j.fund()
+	w.anyAway = slices.Contains(w.away[:], true)
+	j.bundle()
+	return w
+}
+
+func (g *groups) any(limit int8, orders int32) bool {
+	return slices.ContainsFunc(g.list, func(with group) bool { return with.distinct >= limit && with.orders >= orders })
 }
 
 // settle drops what later rows explained (a parcel shared by orders of one
 // buyer) and adds what only the whole shows (a payer behind many buyers).
-func (j *Join) settle(entry *sale) {
+func (j *Join) settle(entry *sale, whole *whole) {
 	if entry.parcel != unknown && entry.findings&(findReused|findForeign) != 0 {
 		with := &j.parcels[entry.parcel]
 		if with.owner != unknown && j.sameBuyer(entry, with.owner) {
@@ -123,12 +195,22 @@ func (j *Join) settle(entry *sale) {
 		}
 	}
 	rules := &j.options.Rules
-	if j.payers.linked(entry.payer, rules.PayerBuyers, rules.LinkedOrders) || j.devices.linked(entry.device, rules.DeviceBuyers, rules.LinkedOrders) {
+	if whole.payers && j.payers.linked(entry.payer, rules.PayerBuyers, rules.LinkedOrders) ||
+		whole.devices && j.devices.linked(entry.device, rules.DeviceBuyers, rules.LinkedOrders) {
 		entry.findings |= findLinked
 	}
-	if month := int(entry.day) / monthDays; month < windowMonths && !entry.service && entry.findings&findPending == 0 {
+	if whole.ips && j.ips.linked(entry.ip, rules.IPBuyers, rules.LinkedOrders) {
+		entry.findings |= markSharedIP
+	}
+	if whole.funded && entry.payer != unknown && j.payers.list[entry.payer].funded {
+		entry.findings |= findFunded
+	}
+	if whole.anyAway && entry.parcel != unknown && whole.away[j.parcels[entry.parcel].origin] {
+		entry.findings |= findOrigin
+	}
+	if month := int(entry.day()) / monthDays; month < windowMonths && entry.findings&(markService|findPending) == 0 {
 		j.months[month].orders++
-		if entry.findings&(findMissing|findReused|findForeign|findVoid|findPredates|findTooFast) == 0 {
+		if entry.findings&disproved == 0 {
 			j.months[month].matched++
 		}
 	}
@@ -140,10 +222,11 @@ func (j *Join) sameBuyer(entry *sale, other int32) bool {
 
 // deduct takes the findings from the claim: whole orders, except where honest
 // merchants have some, too, and only the part above that is taken.
-func (j *Join) deduct(report *Report, tallies [findingCount]tally, service, kept, recent tally) {
+func (j *Join) deduct(report *Report, sums *sums) {
+	service, kept, recent := &sums.service, &sums.kept, &sums.recent
 	codes := Codes()
 	left := j.claimed - j.refunded
-	for bit, sum := range tallies {
+	for bit, sum := range sums.tallies {
 		amount, orders := sum.amount, sum.orders
 		if 1<<bit&natural != 0 && orders > 0 {
 			free := min(orders, max(1, j.paid*int64(j.options.Rules.Penalties[codes[bit]].Natural)/10_000))
@@ -165,7 +248,7 @@ func (j *Join) deduct(report *Report, tallies [findingCount]tally, service, kept
 	report.VerifiedRevenue = money.Amount(left)
 	report.Stats = Stats{
 		Orders: j.paid, WindowDays: min(int64(j.oldest)/dayMinutes+1, j.options.Rules.WindowDays),
-		Buyers: int64(len(j.buyers)), Verified90: money.Amount(recent.amount), LogisticsRead: !j.unread(),
+		Verified90: money.Amount(recent.amount), LogisticsRead: !j.unread(),
 	}
 	if kept.amount > 0 {
 		// What was taken of the whole is taken of the last 90 days alike.
@@ -189,11 +272,15 @@ func (r *Report) take(code string, orders int64, amount money.Amount, left int64
 // four orders in five name their buyer neither is known.
 func (j *Join) buyerStats(stats *Stats) {
 	stats.RepeatBps, stats.Top10Bps, stats.HHIBps = unknown, unknown, unknown
-	var orders, repeat, repeated, total int64
+	var orders, repeat, repeated, total, buyers int64
 	var top [10]int64
 	var squaresHi, squaresLo uint64
 	for i := range j.buyers {
 		known := &j.buyers[i]
+		if known.orders == 0 {
+			continue // before the window
+		}
+		buyers++
 		orders += int64(known.orders)
 		total += known.amount
 		if known.orders > 1 {
@@ -211,6 +298,7 @@ func (j *Join) buyerStats(stats *Stats) {
 		squaresLo, carry = bits.Add64(squaresLo, lo, 0)
 		squaresHi, _ = bits.Add64(squaresHi, hi, carry)
 	}
+	stats.Buyers = buyers
 	if orders*5 < j.paid*4 || total <= 0 {
 		return
 	}
@@ -218,8 +306,9 @@ func (j *Join) buyerStats(stats *Stats) {
 	for _, amount := range top {
 		largest += amount
 	}
-	stats.RepeatBps = share(repeat, int64(len(j.buyers)))
+	stats.RepeatBps = share(repeat, buyers)
 	stats.RepeatRevenueBps = money.BasisPoints(money.MulDiv(10_000, repeated, total))
+	j.tenth = max(top[9], 1)
 	stats.Top10Bps = money.BasisPoints(money.MulDiv(10_000, largest, total))
 	squares := new(big.Int).SetUint64(squaresHi)
 	squares.Lsh(squares, 64).Add(squares, new(big.Int).SetUint64(squaresLo))
@@ -251,40 +340,4 @@ func (j *Join) score(report *Report, signals []signal) {
 		report.Signals = append(report.Signals, found.reason)
 	}
 	report.ScoreBps = max(report.ScoreBps, 0)
-}
-
-// Most ids shown of a merchant.
-const (
-	maxOrders   = 50
-	maxWaybills = 20
-)
-
-// sample lists flagged orders and the parcels worth asking the carrier about,
-// gravest first. Orders merely too young to have a parcel are not flagged.
-func (j *Join) sample(report *Report) {
-	type flagged struct {
-		example
-		bit int
-	}
-	list := make([]flagged, 0, len(j.examples))
-	for _, known := range j.examples {
-		if bit := gravest(j.sales[known.sale].findings &^ findPending); bit >= 0 {
-			list = append(list, flagged{known, bit})
-		}
-	}
-	slices.SortStableFunc(list, func(a, b flagged) int { return a.bit - b.bit })
-	for _, known := range list {
-		if len(report.FlaggedSample) < maxOrders {
-			report.FlaggedSample = append(report.FlaggedSample, known.orderID)
-		}
-		if known.waybill != "" && len(report.SuspectWaybills) < maxWaybills && !slices.Contains(report.SuspectWaybills, known.waybill) {
-			report.SuspectWaybills = append(report.SuspectWaybills, known.waybill)
-		}
-	}
-	if report.FlaggedOrders == 0 {
-		report.FlaggedSample = nil
-	}
-	if j.options.Logistics == evidence.Empty || len(j.parcels) == 0 {
-		report.SuspectWaybills = nil // the carrier has already said it knows none
-	}
 }

@@ -2,6 +2,7 @@ package crosscheck
 
 import (
 	"slices"
+	"time"
 
 	"loan310/app/money"
 	"loan310/scoring/verdict"
@@ -44,6 +45,7 @@ func (j *Join) spikes() []spike {
 		base := j.gross(baseDay)
 		if base == 0 {
 			base, baseDay = j.trailing(month)
+			base = j.inSeason(base, month)
 		}
 		if base == 0 || money.MulDiv(money.Amount(base), int64(rules.SpikeTimes), 10_000) >= money.Amount(gross) {
 			continue
@@ -54,6 +56,22 @@ func (j *Join) spikes() []spike {
 		})
 	}
 	return found
+}
+
+// inSeason raises a usual month's sales to what the peers sell in the calendar
+// month in whose days the given one lies. A slack season lowers nothing: it
+// would make an ordinary month a spike.
+func (j *Join) inSeason(base, month int64) int64 {
+	season := j.options.Rules.Season
+	if len(season) != 12 {
+		return base
+	}
+	factor := money.BasisPoints(10_000)
+	for _, day := range []int64{0, monthDays / 2, monthDays - 1} {
+		at := j.asOf.Add(-time.Duration(month*monthDays+day) * 24 * time.Hour)
+		factor = max(factor, season[at.UTC().Month()-1])
+	}
+	return int64(money.MulDiv(money.Amount(base), int64(factor), 10_000))
 }
 
 // gross sums the 30 days that start so many days before the decision.
@@ -104,17 +122,18 @@ func (j *Join) power(from int64) (wh, days int64) {
 
 // signals gathers what was found about the merchant as a whole. found counts
 // each finding over all orders, whatever they were deducted by.
-func (j *Join) signals(report *Report, found [findingCount]int64, spikes []spike) []signal {
+func (j *Join) signals(report *Report, sums *sums, spikes []spike) []signal {
 	var list []signal
-	rules := &j.options.Rules
-	add := func(code string, part money.BasisPoints, args map[string]int64) {
+	rules, found := &j.options.Rules, &sums.found
+	add := func(code string, part money.BasisPoints, args map[string]int64) bool {
 		penalty := rules.Penalties[code]
 		over := part - penalty.Natural
 		if over <= 0 {
-			return
+			return false
 		}
 		args["share_bps"], args["natural_bps"] = int64(part), int64(penalty.Natural)
 		list = append(list, signal{verdict.Reason{Code: code, Args: args}, min(penalty.Max, over*penalty.Weight/10_000)})
+		return true
 	}
 	codes := Codes()
 	matured := j.shippable - found[bitPending]
@@ -135,14 +154,26 @@ func (j *Join) signals(report *Report, found [findingCount]int64, spikes []spike
 			add(codes[bit], share(orders, whole), map[string]int64{"orders": orders})
 		}
 	}
+	var spent money.BasisPoints
+	for _, known := range list {
+		spent += known.cost
+	}
+	if before := len(list); testSignals(report.Tests, add) {
+		// Shares have paid for the same orders: only what they left is due.
+		list[before].cost = max(0, list[before].cost-spent)
+	}
 	report.Stats.RefundsSoonBps = share(j.refundsSoon, j.paid)
 	report.Stats.BaseTimesBps = j.baseTimes()
 	for _, at := range spikes {
 		j.spikeSignals(at, add)
 	}
+	j.moneySignals(add)
 	if j.paid < rules.MinOrders {
 		return strongest(list)
 	}
+	add(CodeRotation, share(sums.rotating, j.paid), map[string]int64{"orders": sums.rotating})
+	add(CodeSharedIP, share(sums.sharedIP, j.paid), map[string]int64{"orders": sums.sharedIP})
+	add(CodeConstWeight, share(sums.constant, sums.weighed), map[string]int64{"orders": sums.constant})
 	add(CodeRefundSoon, report.Stats.RefundsSoonBps, map[string]int64{"orders": j.refundsSoon})
 	if report.Stats.Top10Bps >= 0 {
 		add(CodeConcentrate, report.Stats.Top10Bps, map[string]int64{"hhi_bps": int64(report.Stats.HHIBps)})
@@ -158,9 +189,57 @@ func (j *Join) signals(report *Report, found [findingCount]int64, spikes []spike
 
 // Positions of two findings in a tally.
 const (
-	bitMissing = 6
-	bitPending = 10
+	bitMissing = 7
+	bitPending = findingCount - 1
 )
+
+// moneySignals judges what the bank account shows.
+func (j *Join) moneySignals(add func(string, money.BasisPoints, map[string]int64) bool) {
+	b := &j.bank
+	if b.trips >= max(1, j.options.Rules.RoundTrips) {
+		add(CodeRoundTrip, share(b.returned, b.sales), map[string]int64{"payments": b.trips, "returned_fen": b.returned})
+	}
+	if part, claimed, known := j.unbanked(); known {
+		add(CodeUnbanked, part, map[string]int64{"claimed_fen": claimed, "received_fen": b.sales})
+	}
+}
+
+// patterns gives, for each signal about the whole, which sales are behind it,
+// and the marks of the tests that failed.
+func (j *Join) patterns(report *Report, spikes []spike) (list []pattern, failed uint32) {
+	for i := range report.Tests {
+		if report.Tests[i].Flagged {
+			failed |= report.Tests[i].bits
+		}
+	}
+	marked := func(mark uint32) func(*sale) bool {
+		return func(entry *sale) bool { return entry.findings&mark != 0 && entry.findings&markOutside == 0 }
+	}
+	bursts, nights := j.burstHours()
+	inHours := func(hours []bool) func(*sale) bool {
+		return func(entry *sale) bool { at := entry.created / 60; return at < hourCount && hours[at] }
+	}
+	inSpike := func(entry *sale) bool {
+		return slices.ContainsFunc(spikes, func(at spike) bool { return entry.day()/monthDays == at.month })
+	}
+	constant := j.weights.constant()
+	behind := map[string]func(*sale) bool{
+		CodeFabricated: func(entry *sale) bool {
+			return entry.findings&failed != 0 && entry.findings&(findPending|markService) == 0
+		},
+		CodeSpike: inSpike, CodeFlat: inSpike, CodeRefundSoon: marked(markRefundSoon), CodeNewBuyers: marked(markNewBuyer),
+		CodeSharedIP: marked(markSharedIP), CodeBurst: inHours(bursts), CodeNight: inHours(nights),
+		CodeRotation:    func(entry *sale) bool { return entry.findings&markOutside == 0 && j.circling(entry) },
+		CodeConcentrate: func(entry *sale) bool { return entry.buyer != unknown && j.buyers[entry.buyer].amount >= j.tenth },
+		CodeConstWeight: func(entry *sale) bool { return entry.parcel != unknown && j.parcels[entry.parcel].weight == constant },
+	}
+	for _, signal := range report.Signals {
+		if of, known := behind[signal.Code]; known {
+			list = append(list, pattern{signal.Code, of})
+		}
+	}
+	return list, failed
+}
 
 // strongest keeps the costliest signal of each code.
 func strongest(list []signal) []signal {
@@ -179,7 +258,7 @@ func strongest(list []signal) []signal {
 
 // spikeSignals judges one month. A month that parcels bear out passes; flat
 // electricity then only lowers the score.
-func (j *Join) spikeSignals(at spike, add func(string, money.BasisPoints, map[string]int64)) {
+func (j *Join) spikeSignals(at spike, add func(string, money.BasisPoints, map[string]int64) bool) {
 	over := share(at.gross-at.base, at.gross)
 	if !at.confirmed() {
 		add(CodeSpike, over, map[string]int64{"month": at.month, "claimed_fen": at.gross, "base_fen": at.base})
@@ -202,11 +281,26 @@ func (j *Join) baseTimes() money.BasisPoints {
 	return min(money.BasisPoints(money.MulDiv(10_000, j.gross(0), base)), 1_000_000)
 }
 
-// bursts counts the orders of hours in which hardly any buyers order much, and
-// those of busy hours at a time of day the shop is otherwise quiet: active on
-// at most one day in ten. Hours count back from the moment of decision.
+// bursts counts the orders of the hours that burstHours names.
 func (j *Join) bursts() (few, night int64) {
+	fewHours, nightHours := j.burstHours()
+	for at, cell := range j.hours {
+		if fewHours[at] {
+			few += int64(cell.orders)
+		}
+		if nightHours[at] {
+			night += int64(cell.orders)
+		}
+	}
+	return few, night
+}
+
+// burstHours names the hours in which hardly any buyers order much, and the
+// busy hours at a time of day the shop is otherwise quiet: active on at most
+// one day in ten. Hours count back from the moment of decision.
+func (j *Join) burstHours() (few, night []bool) {
 	rules := &j.options.Rules
+	few, night = make([]bool, hourCount), make([]bool, hourCount)
 	var active [24]int64
 	days := min(j.options.Rules.WindowDays, int64(j.oldest)/dayMinutes+1)
 	for at := range j.hours {
@@ -218,24 +312,22 @@ func (j *Join) bursts() (few, night int64) {
 		if cell.orders < rules.BurstOrders {
 			continue
 		}
-		if cell.orders >= rules.BurstPerBuyer*max(cell.buyers, 1) {
-			few += int64(cell.orders)
-		}
-		if active[at%24]*10 <= days {
-			night += int64(cell.orders)
-		}
+		few[at] = cell.orders >= rules.BurstPerBuyer*max(cell.buyers, 1)
+		night[at] = active[at%24]*10 <= days
 	}
 	return few, night
 }
 
-// takeSpikes deducts what a month claims above its base where nothing bears
+// takeWhole deducts money that went round in a circle, above the share honest
+// merchants have, and what a month claims above its base where nothing bears
 // it out: parcels could not be read, or parcels match but electricity stood
 // still and buyers or parcels look wrong as well (real parcels with cheap
 // goods). Orders without parcels were deducted already.
-func (j *Join) takeSpikes(report *Report, spikes []spike, signals []signal) {
+func (j *Join) takeWhole(report *Report, spikes []spike, signals []signal) {
 	doubted := slices.ContainsFunc(signals, func(found signal) bool {
 		switch found.reason.Code {
-		case CodeLinked, CodeWeight, CodeFewScans, CodeConcentrate, CodeNewBuyers, CodeBurst, CodeNight, CodeRefundSoon:
+		case CodeLinked, CodeFunded, CodeWeight, CodeFewScans, CodeDestination, CodeOrigin, CodeBundle, CodeDensity, CodeFreight, CodeConcentrate,
+			CodeRotation, CodeSharedIP, CodeNewBuyers, CodeConstWeight, CodeBurst, CodeNight, CodeRefundSoon, CodeRoundTrip, CodeFabricated:
 			return found.cost > 0
 		}
 		return false
@@ -247,6 +339,10 @@ func (j *Join) takeSpikes(report *Report, spikes []spike, signals []signal) {
 		if (j.unread() && !grown) || (at.confirmed() && flat && doubted) {
 			left -= report.take(CodeSpike, 0, money.Amount(at.gross-at.base), left)
 		}
+	}
+	if b := &j.bank; b.trips >= max(1, j.options.Rules.RoundTrips) {
+		honest := money.Amount(b.sales).Share(j.options.Rules.Penalties[CodeRoundTrip].Natural)
+		left -= report.take(CodeRoundTrip, 0, max(0, money.Amount(b.returned)-honest), left)
 	}
 	report.VerifiedRevenue = money.Amount(left)
 	report.Stats.Verified90 = min(report.Stats.Verified90, report.VerifiedRevenue)

@@ -30,11 +30,17 @@ func rules() crosscheck.Rules {
 	penalties[crosscheck.CodeNewBuyers] = steep(2_500)
 	penalties[crosscheck.CodeRefundSoon] = steep(1_500)
 	penalties[crosscheck.CodeNight] = steep(500)
+	penalties[crosscheck.CodeRotation] = steep(2_000)
+	penalties[crosscheck.CodeConstWeight] = steep(5_000)
+	penalties[crosscheck.CodeUnbanked] = steep(9_000)
 	return crosscheck.Rules{
 		WindowDays: 365, GraceDays: 4, ServiceCategories: []string{"service"}, ServiceHaircut: 4_000, UnreadHaircut: 5_000,
 		MinScans: 3, MaxKMH: 250, PredatesMinutes: 1_440, PayerBuyers: 3, DeviceBuyers: 4, LinkedOrders: 4, WeightMin: 2_500,
 		SpikeTimes: 30_000, SpikeMin: 100_000, FlatTimes: 12_000, MinOrders: 50, BurstOrders: 20, BurstPerBuyer: 3,
 		NewBuyerDays: 7, RefundSoonDays: 3, Penalties: penalties,
+		EvidenceDays: 730, BeforeMinutes: 120, QuickPayMinutes: 120, Transit: crosscheck.Transit{City: 15, Region: 120, Far: 360},
+		LightWeight: 1_000, LightGrams: 500, OriginShare: 1_500, BundleParcels: 5, FreightMin: 120, DensityMax: 100_000,
+		RotationOrders: 12, IPBuyers: 4, RoundDays: 7, RoundSlack: 300, RoundTrips: 3,
 	}
 }
 
@@ -43,6 +49,7 @@ type shop struct {
 	orders   []evidence.Order
 	waybills []evidence.Waybill
 	bills    []evidence.UtilityBill
+	account  []evidence.Transaction
 }
 
 // sell adds an honest order of 100.00 with its parcel.
@@ -87,7 +94,24 @@ func (s *shop) check(options crosscheck.Options) crosscheck.Report {
 	for i := range s.bills {
 		join.AddBill(&s.bills[i])
 	}
-	return join.Result()
+	for i := range s.account {
+		join.AddTransaction(&s.account[i])
+	}
+	report := join.Result()
+	if err := join.Name(&report, evidence.Slice(s.orders)); err != nil {
+		panic(err) // a slice cannot fail
+	}
+	return report
+}
+
+// behind gives the evidence of a code.
+func behind(report crosscheck.Report, code string) verdict.Evidence {
+	for _, item := range report.Evidence {
+		if item.Code == code {
+			return item
+		}
+	}
+	return verdict.Evidence{Code: code}
 }
 
 func deduction(report crosscheck.Report, code string) verdict.Deduction {

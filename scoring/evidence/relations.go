@@ -1,10 +1,6 @@
 package evidence
 
-import (
-	"time"
-
-	"loan310/app/money"
-)
+import "loan310/app/money"
 
 // OwnRelations names the evidence of our own books about who a merchant is
 // connected with. It is no external source: it cannot be withheld, has no cell
@@ -87,7 +83,7 @@ type SharedIdentifier struct {
 	Kind    IdentifierKind `json:"kind"`
 	Key     string         `json:"key"`
 	Degree  int64          `json:"degree"`            // merchants that carry it as this kind, counted up to MaxHolders+1
-	Holders []Holder       `json:"holders,omitempty"` // by merchant; none when Degree is above MaxHolders
+	Holders []Holder       `json:"holders,omitempty"` // by place; none when Degree is above MaxHolders
 	// Merchants, the applicant included, who applied with it within so long
 	// before the moment; each counted up to the reader's bound.
 	Applied24H int64 `json:"applied_24h,omitempty"`
@@ -101,9 +97,8 @@ const MaxHolders = 64
 
 // Holder is a merchant that carries an identifier.
 type Holder struct {
-	Merchant string    `json:"merchant"`
-	Orders   int64     `json:"orders,omitempty"` // customers' identifiers: orders placed with it
-	Since    time.Time `json:"since,omitzero"`
+	At     int32 `json:"at"`               // place in Relations.Merchants
+	Orders int64 `json:"orders,omitempty"` // customers' identifiers: orders placed with it
 }
 
 // BookRate is how many merchants applied lately in the whole book: what a

@@ -50,6 +50,17 @@ var index = sync.OnceValue(func() map[string]ID {
 // Name gives a feature's name.
 func (id ID) Name() string { return table[id].Name }
 
+// From says whether a feature is made of a source's rows, alone or with
+// another's.
+func (id ID) From(source evidence.Source) bool {
+	for _, name := range [...]string{table[id].Source, table[id].With} {
+		if name == string(source) || name == FromCrosscheck && (source == evidence.Marketplace || source == evidence.Logistics) {
+			return true
+		}
+	}
+	return false
+}
+
 // Vector holds every feature once, in the order of All.
 type Vector []verdict.FeatureValue
 

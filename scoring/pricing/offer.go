@@ -28,6 +28,7 @@ func Codes() []string {
 	return []string{
 		CodeRevenue, CodeInflow, CodeDebtService, CodeAbsolute, CodeEntry, CodeWanted,
 		CodeTooSmall, CodeNoCapacity, CodePriceCap,
+		CodeLadder, CodeLadderNext, CodeLadderTop, CodeLadderHeld, CodeLadderFell,
 	}
 }
 
@@ -78,6 +79,7 @@ type Capacity struct {
 	DebtMonthly     money.Amount // scheduled payments elsewhere
 	Exposure        money.Amount // owed to us
 	Wanted          money.Amount // 0 = as much as there is
+	Ladder          money.Amount // the rung's highest limit; 0 = no ladder
 }
 
 // Cap is a limit set from outside: by a rule or a cell of the matrix. One of
@@ -85,6 +87,7 @@ type Capacity struct {
 type Cap struct {
 	Fen    money.Amount
 	Bps    money.BasisPoints
+	Floor  money.Amount // a share is never less than this
 	Reason verdict.Reason
 }
 
@@ -113,12 +116,15 @@ func (p *Plan) Limit(product *Product, band Band, capacity Capacity, caps []Cap)
 		lower(service, CodeDebtService)
 	}
 	lower(max(p.MaxLimit-capacity.Exposure, 0), CodeAbsolute)
+	if capacity.Ladder > 0 {
+		lower(max(capacity.Ladder-capacity.Exposure, 0), CodeLadder)
+	}
 	free := limit
 	var reasons []verdict.Reason
 	for _, outer := range caps {
 		to := outer.Fen
 		if outer.Bps > 0 {
-			to = free.Share(outer.Bps)
+			to = max(free.Share(outer.Bps), outer.Floor)
 		}
 		if to >= free {
 			continue // this cap took nothing

@@ -2,8 +2,8 @@ package relations
 
 import (
 	"cmp"
+	"math"
 	"slices"
-	"time"
 
 	"loan310/scoring/evidence"
 )
@@ -25,7 +25,6 @@ type Row struct {
 	Merchant string
 	Named
 	Orders int64
-	Since  time.Time
 }
 
 // Index is a book of identifiers. Errors are returned as they are.
@@ -74,6 +73,22 @@ func Around(index Index, self string) (*evidence.Relations, error) {
 		walk.admit(maxMerchants-1, func(kind evidence.IdentifierKind) bool { return !kind.Customer() && kind != evidence.LinkPattern })
 	}
 	return walk.result(own)
+}
+
+// Near lists the merchants one step from a merchant, over identifiers that at
+// most evidence.MaxHolders carry: all of them, by id.
+func Near(index Index, self string) ([]string, error) {
+	walk := &walk{index: index, self: self, inside: map[string]bool{self: true}, carriers: map[Named][]Row{}}
+	own, err := index.Of([]string{self})
+	if err != nil {
+		return nil, err
+	}
+	joins := func(kind evidence.IdentifierKind) bool { return kind != evidence.LinkPattern }
+	if err := walk.ask(namedOf(own, joins)); err != nil {
+		return nil, err
+	}
+	walk.admit(math.MaxInt32, joins)
+	return walk.others(), nil
 }
 
 // walk is a neighbourhood being read.
@@ -191,8 +206,12 @@ func (w *walk) result(own []Row) (*evidence.Relations, error) {
 	for i, id := range mine {
 		applied[id] = counts[i]
 	}
+	places := make(map[string]int32, len(merchants))
+	for i := range merchants {
+		places[merchants[i].ID] = int32(i)
+	}
 	for id, rows := range w.carriers {
-		if shared, worth := w.shared(id, rows, applied[id]); worth {
+		if shared, worth := w.shared(id, rows, applied[id], places); worth {
 			around.Shared = append(around.Shared, shared)
 		}
 	}
@@ -202,7 +221,7 @@ func (w *walk) result(own []Row) (*evidence.Relations, error) {
 	return around, nil
 }
 
-func (w *walk) shared(id Named, rows []Row, applied [3]int64) (evidence.SharedIdentifier, bool) {
+func (w *walk) shared(id Named, rows []Row, applied [3]int64, places map[string]int32) (evidence.SharedIdentifier, bool) {
 	shared := evidence.SharedIdentifier{
 		Kind: id.Kind, Key: id.Key, Degree: int64(len(rows)), Applied24H: applied[0], Applied72H: applied[1], Applied90D: applied[2],
 	}
@@ -219,11 +238,11 @@ func (w *walk) shared(id Named, rows []Row, applied [3]int64) (evidence.SharedId
 	}
 	if len(rows) <= evidence.MaxHolders {
 		for _, row := range rows {
-			if w.inside[row.Merchant] {
-				shared.Holders = append(shared.Holders, evidence.Holder{Merchant: row.Merchant, Orders: row.Orders, Since: row.Since})
+			if at, inside := places[row.Merchant]; inside {
+				shared.Holders = append(shared.Holders, evidence.Holder{At: at, Orders: row.Orders})
 			}
 		}
-		slices.SortFunc(shared.Holders, func(a, b evidence.Holder) int { return cmp.Compare(a.Merchant, b.Merchant) })
+		slices.SortFunc(shared.Holders, func(a, b evidence.Holder) int { return cmp.Compare(a.At, b.At) })
 	}
 	return shared, true
 }

@@ -11,7 +11,7 @@ import (
 
 // What is shown of a large group.
 const (
-	maxMembers = 50
+	maxMembers = 64 // all of a neighbourhood
 	maxLinks   = 50
 	refDigits  = 8
 )
@@ -40,7 +40,6 @@ func Assess(rules *Rules, around *evidence.Relations) *verdict.Relations {
 type view struct {
 	rules  *Rules
 	around *evidence.Relations
-	index  map[string]int32
 	self   int32
 	ids    []Identifier // parallel to around.Shared
 	groups Groups
@@ -48,20 +47,19 @@ type view struct {
 }
 
 func newView(rules *Rules, around *evidence.Relations) *view {
-	v := &view{rules: rules, around: around, index: make(map[string]int32, len(around.Merchants)), self: -1}
+	v := &view{rules: rules, around: around, self: -1}
 	for i := range around.Merchants {
-		v.index[around.Merchants[i].ID] = int32(i)
-	}
-	if self, known := v.index[around.Self]; known {
-		v.self = self
+		if around.Merchants[i].ID == around.Self {
+			v.self = int32(i)
+		}
 	}
 	v.ids = make([]Identifier, len(around.Shared))
 	for i := range around.Shared {
 		shared := &around.Shared[i]
 		v.ids[i] = Identifier{Kind: shared.Kind, Key: shared.Key, Degree: shared.Degree}
 		for _, holder := range shared.Holders {
-			if number, known := v.index[holder.Merchant]; known {
-				v.ids[i].Holders = append(v.ids[i].Holders, number)
+			if holder.At >= 0 && int(holder.At) < len(around.Merchants) {
+				v.ids[i].Holders = append(v.ids[i].Holders, holder.At)
 			}
 		}
 	}
@@ -94,7 +92,7 @@ func (v *view) group(result *verdict.Relations) {
 		if result.Size++; result.Size == 1 {
 			result.GroupID = merchant.ID
 		}
-		if len(result.Members) < maxMembers || int32(i) == v.self {
+		if len(result.Members) < maxMembers {
 			result.Members = append(result.Members, merchant.ID)
 		}
 		result.Exposure += merchant.Committed
@@ -194,7 +192,7 @@ func (v *view) pairs(id *Identifier, common map[[2]int32]int64) {
 
 func (v *view) ordersOf(shared int, merchant int32) int64 {
 	for _, holder := range v.around.Shared[shared].Holders {
-		if v.index[holder.Merchant] == merchant {
+		if holder.At == merchant {
 			return holder.Orders
 		}
 	}

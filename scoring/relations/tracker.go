@@ -55,7 +55,6 @@ type hold struct {
 	merchant int
 	next     int // -1 = the last
 	orders   int64
-	since    int64 // seconds
 	applied  int64 // seconds of the last application with it
 }
 
@@ -159,7 +158,7 @@ func (t *Tracker) hold(merchant int, at slot, orders, second int64) {
 		next = -1
 	}
 	number := len(t.holds)
-	t.holds = append(t.holds, hold{at, merchant, next, orders, second, second})
+	t.holds = append(t.holds, hold{at, merchant, next, orders, second})
 	t.heads[at] = number
 	t.merchants[merchant].holds = append(t.merchants[merchant].holds, number)
 }
@@ -172,7 +171,7 @@ type moment struct {
 
 func (m moment) row(h *hold) Row {
 	return Row{
-		Merchant: m.merchants[h.merchant].id, Orders: h.orders, Since: time.Unix(h.since, 0).UTC(),
+		Merchant: m.merchants[h.merchant].id, Orders: h.orders,
 		Named: Named{evidence.IdentifierKinds[h.slot.kind], keyText(h.slot.key)},
 	}
 }

@@ -123,6 +123,21 @@ func (s *Scorer) Score(vector features.Vector) int64 {
 	return total
 }
 
+// Hopeful scores a vector as if each feature for which doubtful says true had
+// fallen into its best bin.
+func (s *Scorer) Hopeful(vector features.Vector, doubtful func(features.ID) bool) int64 {
+	total := s.card.Start
+	for i := range s.compiled {
+		id := s.compiled[i].feature
+		if doubtful(id) {
+			total += s.compiled[i].best
+			continue
+		}
+		total += s.card.Attributes[i].points(&vector[id])
+	}
+	return total
+}
+
 func (a *Attribute) points(value *verdict.FeatureValue) int64 {
 	switch value.State {
 	case verdict.FeatureKnown:

@@ -10,7 +10,7 @@ import (
 type Relations struct {
 	GroupID   string                  `json:"group_id"`             // the smallest merchant id of the group
 	Size      int64                   `json:"size"`                 // merchants of the group, the applicant included; 1 = alone
-	Members   []string                `json:"members"`              // by id, at most 50, the applicant included
+	Members   []string                `json:"members"`              // by id, the applicant included
 	Links     []RelationLink          `json:"links"`                // what joined the group, strongest first, at most 50
 	Ignored   []RelationIgnored       `json:"ignored"`              // identifiers too many share, by kind
 	Exposure  money.Amount            `json:"exposure_fen"`         // committed to the whole group, the applicant included

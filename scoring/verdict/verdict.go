@@ -85,6 +85,17 @@ type Authenticity struct {
 	FlaggedSample   []string          `json:"flagged_sample,omitempty"` // at most 50 order ids
 	SuspectWaybills []string          `json:"suspect_waybills,omitempty"`
 	Signals         []Reason          `json:"signals,omitempty"`
+	Evidence        []Evidence        `json:"evidence,omitempty"` // behind signals and deductions, gravest first
+}
+
+// Evidence is what stands behind one signal or deduction: how many orders, and
+// some of them, the first in the order of the rows. At most ten ids each.
+type Evidence struct {
+	Code         string   `json:"code"`
+	Rows         int64    `json:"rows"`
+	Orders       []string `json:"orders,omitempty"`
+	Waybills     []string `json:"waybills,omitempty"`
+	Transactions []string `json:"transactions,omitempty"`
 }
 
 // Degradation records a cell of the matrix that was applied.
@@ -117,6 +128,24 @@ type Terms struct {
 	ValidDays     int               `json:"valid_days"` // days the offer may be accepted
 }
 
+// Ladder is where a merchant stands on its lane's ladder of limits.
+type Ladder struct {
+	Rung     int64        `json:"rung"` // 1 = the first
+	Rungs    int64        `json:"rungs"`
+	MaxLimit money.Amount `json:"max_limit_fen"`
+	// Next is what the rung above needs; nil at the top, while something is
+	// overdue, and where arrears of old bar it.
+	Next *NextRung `json:"next,omitempty"`
+}
+
+// NextRung is what is missing for a rung.
+type NextRung struct {
+	MaxLimit  money.Amount `json:"max_limit_fen"`
+	LoansToGo int64        `json:"loans_to_go"`    // still to be repaid in full
+	DaysToGo  int64        `json:"days_to_go"`     // until the first loan is old enough; without one, counted from it
+	WorstDPD  int64        `json:"worst_dpd_days"` // never more days past due than this
+}
+
 // Versions names exactly what decided. Hashes are SHA-256 (hex) of the
 // canonical JSON or source text.
 type Versions struct {
@@ -130,10 +159,11 @@ type Versions struct {
 // Verdict is a decision with everything that explains it.
 type Verdict struct {
 	Outcome      Outcome           `json:"outcome"`
-	Terms        *Terms            `json:"terms,omitempty"` // approved only
-	Score        int64             `json:"score"`           // points
-	PDPpm        int64             `json:"pd_ppm"`          // probability of default within 12 months, per million
-	Reasons      []Reason          `json:"reasons"`         // main reasons, at most five
+	Terms        *Terms            `json:"terms,omitempty"`  // approved only
+	Ladder       *Ladder           `json:"ladder,omitempty"` // approved in a lane that has one
+	Score        int64             `json:"score"`            // points
+	PDPpm        int64             `json:"pd_ppm"`           // probability of default within 12 months, per million
+	Reasons      []Reason          `json:"reasons"`          // main reasons, at most five
 	WaitFor      []evidence.Source `json:"wait_for,omitempty"`
 	RetryAfter   int64             `json:"retry_after_days,omitempty"` // declined: when applying again makes sense
 	Authenticity Authenticity      `json:"authenticity"`

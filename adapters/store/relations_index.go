@@ -1,0 +1,134 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"gorm.io/gorm"
+
+	"loan310/scoring/evidence"
+	"loan310/scoring/relations"
+)
+
+// relationIndex is the book of identifiers inside one transaction.
+type relationIndex struct {
+	ctx     context.Context
+	tx      *gorm.DB
+	at      time.Time
+	exclude string // application left out of what is committed
+}
+
+var _ relations.Index = relationIndex{}
+
+// unionParts is how many parts of a compound SELECT go into one statement.
+const unionParts = 100
+
+func rowsOf(list []identifierRow) []relations.Row {
+	rows := make([]relations.Row, len(list))
+	for i, row := range list {
+		rows[i] = relations.Row{
+			Merchant: row.MerchantID, Named: relations.Named{Kind: evidence.IdentifierKind(row.Kind), Key: row.IdentKey}, Orders: row.Orders,
+		}
+	}
+	return rows
+}
+
+// Of lists the identifiers of some merchants.
+func (x relationIndex) Of(merchants []string) ([]relations.Row, error) {
+	list, err := query[identifierRow](x.ctx, x.tx, "SELECT merchant_id, kind, ident_key, orders FROM merchant_identifiers WHERE merchant_id IN ?", merchants)
+	return rowsOf(list), err
+}
+
+// Carriers lists who carries each identifier. One part of a statement for
+// each, so that a hub of a million costs no more than its bound.
+func (x relationIndex) Carriers(ids []relations.Named) ([]relations.Row, error) {
+	var all []relations.Row
+	for part := range slices.Chunk(ids, unionParts) {
+		var parts []string
+		var args []any
+		for _, id := range part {
+			parts = append(parts, fmt.Sprintf(`SELECT * FROM (SELECT merchant_id, kind, ident_key, orders FROM merchant_identifiers
+				WHERE ident_key = ? AND kind = ? ORDER BY applied_at DESC LIMIT %d) AS part`, evidence.MaxHolders+1))
+			args = append(args, id.Key, string(id.Kind))
+		}
+		list, err := query[identifierRow](x.ctx, x.tx, strings.Join(parts, " UNION ALL "), args...)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, rowsOf(list)...)
+	}
+	return all, nil
+}
+
+// The windows applications are counted in.
+const (
+	burstDay  = 24 * time.Hour
+	burstNear = 72 * time.Hour
+	burstBase = 90 * 24 * time.Hour
+)
+
+// Applied counts merchants that applied with each identifier, up to a bound.
+func (x relationIndex) Applied(ids []relations.Named) ([][3]int64, error) {
+	counts := make([][3]int64, len(ids))
+	type countRow struct{ At, Within, Count int }
+	for from := 0; from < len(ids); from += unionParts / 3 {
+		var parts []string
+		var args []any
+		for i := from; i < min(from+unionParts/3, len(ids)); i++ {
+			for within, window := range []time.Duration{burstDay, burstNear, burstBase} {
+				parts = append(parts, fmt.Sprintf(`SELECT %d AS at, %d AS within, COUNT(*) AS count FROM (SELECT 1 FROM merchant_identifiers
+					WHERE ident_key = ? AND kind = ? AND applied_at > ? LIMIT %d) AS part`, i, within, relations.MaxApplied))
+				args = append(args, ids[i].Key, string(ids[i].Kind), x.at.Add(-window).UnixMicro())
+			}
+		}
+		rows, err := query[countRow](x.ctx, x.tx, strings.Join(parts, " UNION ALL "), args...)
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range rows {
+			counts[row.At][row.Within] = int64(row.Count)
+		}
+	}
+	return counts, nil
+}
+
+// Book counts the applications of the whole book.
+func (x relationIndex) Book() (evidence.BookRate, error) {
+	type rateRow struct{ Near, Base int64 }
+	row, err := queryOne[rateRow](x.ctx, x.tx, `SELECT (SELECT COUNT(*) FROM applications WHERE submitted_at > ?) AS near,
+		(SELECT COUNT(*) FROM applications WHERE submitted_at > ?) AS base`, x.at.Add(-burstNear).UnixMicro(), x.at.Add(-burstBase).UnixMicro())
+	return evidence.BookRate{Applied72H: row.Near, Applied90D: row.Base}, err
+}
+
+// Standing gives what is known of some merchants. Arrears and defaults stay
+// zero until repayments are stored.
+func (x relationIndex) Standing(merchants []string) ([]evidence.RelatedMerchant, error) {
+	type standingRow struct {
+		ID       string
+		Orders   int64
+		Drew     int64
+		Declined int64
+	}
+	rows, err := query[standingRow](x.ctx, x.tx, `SELECT m.id,
+		COALESCE((SELECT orders FROM merchant_customers WHERE merchant_id = m.id), 0) AS orders,
+		(SELECT COUNT(*) FROM lines WHERE merchant_id = m.id AND used_fen > 0) AS drew,
+		(SELECT COUNT(*) FROM decisions WHERE merchant_id = m.id AND application_id <> ? AND outcome = 'declined' AND decided_at > ?) AS declined
+		FROM merchants m WHERE m.id IN ?`, x.exclude, x.at.Add(-declineMemory).UnixMicro(), merchants)
+	if err != nil {
+		return nil, err
+	}
+	committed, err := x.committed(merchants)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]evidence.RelatedMerchant, len(rows))
+	for i, row := range rows {
+		list[i] = evidence.RelatedMerchant{
+			ID: row.ID, Committed: committed[row.ID], Borrowed: row.Drew > 0, Declines30: row.Declined, Orders: row.Orders,
+		}
+	}
+	return list, nil
+}
