@@ -81,6 +81,9 @@ func (m *Model) validate() error {
 	return nil
 }
 
+// maxCover keeps sums of covers finite; training gives no larger ones.
+const maxCover = 1e120
+
 func finite(value float64) bool { return !math.IsNaN(value) && !math.IsInf(value, 0) }
 
 func (f *Feature) validate(path string) error {
@@ -122,8 +125,8 @@ func (m *Model) validateTree(tree *Tree, path string) error {
 		switch {
 		case !finite(leaf.Value):
 			return refuse(fmt.Sprintf("%s.leaves[%d].value", path, i), "%g: want a finite number", leaf.Value)
-		case !finite(leaf.Cover) || leaf.Cover <= 0:
-			return refuse(fmt.Sprintf("%s.leaves[%d].cover", path, i), "%g: want a finite number above 0", leaf.Cover)
+		case !(leaf.Cover > 0 && leaf.Cover <= maxCover):
+			return refuse(fmt.Sprintf("%s.leaves[%d].cover", path, i), "%g: want a number above 0, at most %g", leaf.Cover, maxCover)
 		}
 	}
 	splits, leaves := make([]bool, len(tree.Splits)), make([]bool, len(tree.Leaves))

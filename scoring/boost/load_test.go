@@ -77,6 +77,7 @@ func TestBadModelsAreRefused(t *testing.T) {
 		"a leaf too few":    {func(m *boost.Model) { m.Trees[0].Leaves = m.Trees[0].Leaves[:2] }, "model.trees[0].leaves:"},
 		"NaN leaf":          {func(m *boost.Model) { m.Trees[0].Leaves[1].Value = math.NaN() }, "model.trees[0].leaves[1].value:"},
 		"empty leaf":        {func(m *boost.Model) { m.Trees[0].Leaves[1].Cover = 0 }, "model.trees[0].leaves[1].cover:"},
+		"crowded leaf":      {func(m *boost.Model) { m.Trees[0].Leaves[1].Cover = 1e300 }, "model.trees[0].leaves[1].cover:"},
 		"feature":           {func(m *boost.Model) { m.Trees[0].Splits[1].Feature = 2 }, "model.trees[0].splits[1].feature:"},
 		"missing":           {func(m *boost.Model) { m.Trees[0].Splits[1].Missing = "" }, "model.trees[0].splits[1].missing:"},
 		"gain":              {func(m *boost.Model) { m.Trees[0].Splits[1].Gain = -1 }, "model.trees[0].splits[1].gain:"},
@@ -150,6 +151,7 @@ func FuzzLoad(f *testing.F) {
 				row[i] = value
 			}
 			scorer.PD(row) // ends, and touches nothing outside
+			scorer.Explainer().Explain(row, make([]float64, len(row)))
 		}
 		saved, err := json.Marshal(scorer.Model())
 		require.NoError(t, err)
