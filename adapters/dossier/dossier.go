@@ -23,6 +23,7 @@ type Merchant struct {
 	Phone          string // mobile, E.164
 	PayoutAccount  string // bank card number
 	PayoutBank     string
+	Address        string // of the business, as registered
 	Region         string // six-digit division code
 	Industry       string
 	ShopOpenedAt   time.Time
@@ -59,6 +60,8 @@ type Application struct {
 	Amount      money.Amount // requested, fen
 	TenorMonths int
 	Purpose     string
+	DeviceID    string // pseudonym of the device applied from
+	IP          string // address or pseudonym applied from
 }
 
 // Outcome is what became of the loan of one application, where it is known.

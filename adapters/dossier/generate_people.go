@@ -103,6 +103,7 @@ func (g *Generated) identify(p *profile, d dice, opened time.Time) {
 		Phone:           "+86" + mobilePrefixes[p.index%len(mobilePrefixes)] + label("", 8, int(g.phones.of(p.index))),
 		PayoutAccount:   digits + string(ident.LuhnDigit(digits)),
 		PayoutBank:      card.bank,
+		Address:         g.address(p),
 		Region:          p.city.code,
 		Industry:        p.trade.industry,
 		ShopOpenedAt:    opened,
@@ -204,6 +205,7 @@ func (g *Generated) application(p *profile) Application {
 	return Application{
 		ID: label("A", 6, p.index+1), MerchantID: p.merchant.ID, AppliedAt: p.applied,
 		Amount: max(asked, 3000*money.Yuan), TenorMonths: pick(d, []int{3, 6, 6, 12, 12}), Purpose: pick(d, purposes[:]),
+		DeviceID: g.ownDevice(p), IP: g.ownIP(p),
 	}
 }
 

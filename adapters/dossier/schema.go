@@ -87,6 +87,7 @@ func merchantSchema() schema[Merchant] {
 			textColumn("phone", "mobile number, E.164", func(r *m) *string { return &r.Phone }).checked(phoneText),
 			textColumn("payout_account", "bank card number, Luhn digit verified", func(r *m) *string { return &r.PayoutAccount }).checked(cardText),
 			textColumn("payout_bank", "name of the bank of the payout account", func(r *m) *string { return &r.PayoutBank }),
+			textColumn("address", "of the business; merchants with the same text are held to be at one address", func(r *m) *string { return &r.Address }),
 			textColumn("region", "six-digit division code", func(r *m) *string { return &r.Region }).checked(regionText),
 			textColumn("industry", "line of business", func(r *m) *string { return &r.Industry }),
 			dayColumn("shop_opened_at", "shop opened at the marketplace", func(r *m) *time.Time { return &r.ShopOpenedAt }),
@@ -113,6 +114,8 @@ func applicationSchema() schema[Application] {
 			moneyColumn("amount_fen", "requested, above zero", false, amountAt).must(),
 			countColumn("tenor_months", "months", "requested", 1, always, func(r *a) *int { return &r.TenorMonths }).must(),
 			textColumn("purpose", "what the money is for", func(r *a) *string { return &r.Purpose }),
+			textColumn("device_id", "pseudonym of the device applied from, the same as in orders where it is the same device", func(r *a) *string { return &r.DeviceID }),
+			textColumn("ip", "address or pseudonym applied from", func(r *a) *string { return &r.IP }),
 		},
 	}
 }

@@ -147,10 +147,19 @@ func (c *Client) Merchant(ctx context.Context, id string) (Merchant, error) {
 	return out, err
 }
 
+// Wish is what an application asks for, and where it comes from as far as is
+// known.
+type Wish struct {
+	AmountFen int64  `json:"amount_fen"`
+	Purpose   string `json:"purpose"`
+	DeviceID  string `json:"device_id,omitempty"`
+	IP        string `json:"ip,omitempty"`
+}
+
 // Apply submits an application.
-func (c *Client) Apply(ctx context.Context, merchantID, key string, amountFen int64, purpose string) (Application, error) {
+func (c *Client) Apply(ctx context.Context, merchantID, key string, wish Wish) (Application, error) {
 	var out Application
-	err := c.call(ctx, http.MethodPost, "/api/merchants/"+merchantID+"/applications", key, map[string]any{"amount_fen": amountFen, "purpose": purpose}, &out)
+	err := c.call(ctx, http.MethodPost, "/api/merchants/"+merchantID+"/applications", key, wish, &out)
 	return out, err
 }
 

@@ -235,7 +235,7 @@ func (b *bench) loans(ctx context.Context, journeys []*demo.Journey) ([]line, Ra
 }
 
 func (b *bench) decide(ctx context.Context, j *demo.Journey) (apiclient.Application, error) {
-	application, err := b.client.Apply(ctx, j.ID, "bench-"+j.ID, int64(j.Wanted.Amount), "stock")
+	application, err := b.client.Apply(ctx, j.ID, "bench-"+j.ID, apiclient.Wish{AmountFen: int64(j.Wanted.Amount), Purpose: "stock"})
 	if err != nil {
 		return application, err
 	}

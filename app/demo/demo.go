@@ -166,7 +166,9 @@ func (p *player) toAnswer(ctx context.Context, j *Journey) error {
 		return err
 	}
 	wanted := min(max(j.Wanted.Amount, underwriting.MinWanted), underwriting.MaxWanted) // other times and currencies ask for other sums
-	application, err := p.client.Apply(ctx, j.ID, "apply-"+j.ID, int64(wanted), purpose(j.Wanted))
+	application, err := p.client.Apply(ctx, j.ID, "apply-"+j.ID, apiclient.Wish{
+		AmountFen: int64(wanted), Purpose: purpose(j.Wanted), DeviceID: j.Wanted.DeviceID, IP: j.Wanted.IP,
+	})
 	if err != nil {
 		return fmt.Errorf("apply: %w", err)
 	}

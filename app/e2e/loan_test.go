@@ -82,7 +82,7 @@ func (w *world) register(t *testing.T, m dossier.Merchant) string {
 // apply submits what the merchant wants.
 func (w *world) apply(t *testing.T, merchantID string, m dossier.Merchant) apiclient.Application {
 	t.Helper()
-	application, err := w.client.Apply(within(t, patience), merchantID, "apply-"+merchantID, int64(w.cast.wanted[m.ID].Amount), "stock")
+	application, err := w.client.Apply(within(t, patience), merchantID, "apply-"+merchantID, apiclient.Wish{AmountFen: int64(w.cast.wanted[m.ID].Amount), Purpose: "stock"})
 	require.NoError(t, err)
 	return application
 }

@@ -21,10 +21,20 @@ func (v *view) burst(result *verdict.Relations) {
 		if least == 0 || shared.Applied72H < least || shared.Applied90D >= MaxApplied || shared.Applied72H <= result.Burst {
 			continue
 		}
+		if shared.Kind == evidence.LinkPattern && v.young() {
+			continue
+		}
 		if shared.Applied72H >= v.rules.Burst.Times*v.expected(shared) {
 			result.Burst, result.BurstKind = shared.Applied72H, shared.Kind
 		}
 	}
+}
+
+// young tells whether the book has too little behind it to know which
+// patterns are usual: less than five times what the last 72 hours brought.
+func (v *view) young() bool {
+	book := v.around.Book
+	return book.Applied90D-book.Applied72H < 5*book.Applied72H
 }
 
 // leastBurst is the smallest burst of a kind; 0 = the kind makes none.

@@ -161,6 +161,31 @@ func TestABurstIsHeldAgainstTheUsualRate(t *testing.T) {
 	require.Zero(t, got.Burst)
 }
 
+func TestAPatternIsOnlyUnusualInABookThatKnowsWhatIsUsual(t *testing.T) {
+	t.Parallel()
+	last := func(before int) *verdict.Relations {
+		b := newBook()
+		for i := range before {
+			b.apply(t, fmt.Sprintf("old%d", i), 0)
+		}
+		b.at = b.at.Add(80 * 24 * time.Hour)
+		var around *evidence.Relations
+		for i := range 8 {
+			b.at = b.at.Add(time.Hour)
+			var err error
+			around, err = b.tracker.Apply(relations.Application{Merchant: fmt.Sprintf("m%d", i), At: b.at, Pattern: relations.Pattern(3_000_000, "stock", "shoes", "330100")})
+			require.NoError(t, err)
+		}
+		return relations.Assess(rules(), around)
+	}
+	require.Zero(t, last(0).Burst)
+	require.Zero(t, last(39).Burst)
+	got := last(40) // five times eight
+	require.Equal(t, int64(8), got.Burst)
+	require.Equal(t, evidence.LinkPattern, got.BurstKind)
+	require.Equal(t, int64(1), got.Size)
+}
+
 func TestGroupSumsAreOfTheOthersAndOfWhatWasBefore(t *testing.T) {
 	t.Parallel()
 	b := newBook()
