@@ -1,7 +1,6 @@
 package relationstudy_test
 
 import (
-	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -58,7 +57,7 @@ func TestBurstsOfLookAlikeLoansAreCounted(t *testing.T) {
 func TestASetThatIsNotThereIsNamed(t *testing.T) {
 	t.Parallel()
 	_, err := relationstudy.Ecom(t.TempDir())
-	require.True(t, errors.Is(err, fs.ErrNotExist), err)
+	require.ErrorIs(t, err, fs.ErrNotExist)
 	_, err = relationstudy.Xente(t.TempDir())
 	require.ErrorContains(t, err, "xente")
 }
