@@ -55,6 +55,9 @@ type dossierCommands struct {
 	Validate dossierValidateCommand `cmd:"" help:"Report every bad row of a dossier with file, line, column and reason."`
 	Generate dossierGenerateCommand `cmd:"" help:"Write a synthetic population with known truth."`
 	Convert  dossierConvertCommand  `cmd:"" help:"Turn a public data set into a dossier."`
+
+	Crosscheck dossierCrosscheckCommand `cmd:"" help:"Hold every merchant's orders against parcels, money and buyers; or study injected forgeries."`
+	Peers      dossierPeersCommand      `cmd:"" help:"Measure the natural rates of honest merchants."`
 }
 
 type dossierValidateCommand struct {
