@@ -33,9 +33,9 @@ func (c *benchCommand) Run(e *env) error {
 		return err
 	}
 	defer done()
-	book := dossier.Rebase(dossier.Generate(dossier.GenerateOptions{
+	book := dossier.NewHeld(dossier.Rebase(dossier.Generate(dossier.GenerateOptions{
 		Merchants: c.Merchants, Seed: c.Seed, BigMerchantOrders: c.BigOrders,
-	}), clock.System())
+	}), clock.System()))
 	dev, err := startQuietly(e, dir, stack.DevOptions{Book: book, NoUI: true, Database: c.Postgres})
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package bank
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"loan310/adapters/httpx"
 	"loan310/app/money"
 	"loan310/scoring/evidence"
 )
@@ -158,8 +160,21 @@ func ParsePage(in io.Reader, reading Reading) (Page, error) {
 	return page, nil
 }
 
-// decodeJSON reads exactly one JSON value of bounded length.
-func decodeJSON(in io.Reader, value any) error {
+// decodeJSON reads exactly one JSON value of bounded length. What the fast
+// decoder refuses is read again by the other, which says why.
+func decodeJSON[T any](in io.Reader, value *T) error {
+	text, err := io.ReadAll(&io.LimitedReader{R: in, N: maxPageBytes + 1})
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("read answer: %w", err)
+	}
+	if err == nil && len(text) <= maxPageBytes && httpx.RowDecoder()(text, value) == nil {
+		return nil
+	}
+	*value = *new(T)
+	return explainJSON(bytes.NewReader(text), value)
+}
+
+func explainJSON(in io.Reader, value any) error {
 	limited := &io.LimitedReader{R: in, N: maxPageBytes + 1}
 	decoder := json.NewDecoder(limited)
 	err := decoder.Decode(value)

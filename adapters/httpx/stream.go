@@ -79,6 +79,20 @@ func RowDecoder() func(line []byte, row any) error {
 	return sonic.Config{CopyString: true, ValidateString: true}.Froze().Unmarshal
 }
 
+// RowEncoder gives a writer of JSON rows, one a line, the bytes those of
+// encoding/json but faster on amd64 and arm64.
+func RowEncoder() func(into io.Writer, row any) error {
+	api := sonic.Config{EscapeHTML: true, SortMapKeys: true, NoQuoteTextMarshaler: false, NoValidateJSONMarshaler: true, NoEncoderNewline: false}.Froze()
+	return func(into io.Writer, row any) error {
+		line, err := api.Marshal(row)
+		if err != nil {
+			return err
+		}
+		_, err = into.Write(append(line, '\n'))
+		return err
+	}
+}
+
 // LineError says which NDJSON line cannot be used, and never quotes it.
 type LineError struct {
 	Line   int64 // from 1

@@ -2,7 +2,6 @@ package store
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -10,6 +9,8 @@ import (
 	"hash"
 	"io"
 	"strconv"
+
+	"github.com/klauspost/compress/gzip"
 
 	"loan310/app/fault"
 )

@@ -52,8 +52,8 @@ type Settings struct {
 	// Budget bounds one fetch with all its calls. Zero means 25 seconds.
 	Budget time.Duration
 	// Guard holds the limits of one call. Zero fields mean: 8 seconds a call,
-	// 16 at once, and the breaker's own defaults. HedgeAfter, off by default,
-	// asks a second time for a slow feed.
+	// 16 at once, 2 seconds of waiting for a place, and the breaker's own
+	// defaults. HedgeAfter, off by default, asks a second time for a slow feed.
 	Guard breaker.Settings
 	// Transport carries the requests. Nil means one of its own.
 	Transport http.RoundTripper
@@ -64,6 +64,7 @@ func (s Settings) withDefaults() Settings {
 	breaker.Default(&s.MaxPages, 200)
 	breaker.Default(&s.Budget, 25*time.Second)
 	s.Guard = s.Guard.Or(provider, 8*time.Second, 16)
+	breaker.Default(&s.Guard.MaxWait, 2*time.Second)
 	return s
 }
 

@@ -26,7 +26,7 @@ import (
 
 // Options say how much is measured.
 type Options struct {
-	Book      dossier.Book
+	Book      *dossier.Held
 	BigOrders int // orders of the first merchant, when it has many; 0 = it has not
 	Workflows int // empty workflows of the floor
 	Draws     int
@@ -99,12 +99,8 @@ func Run(ctx context.Context, dev *stack.Dev, options Options) (Result, error) {
 	if result.Latencies, err = b.latencies(ctx, others); err != nil {
 		return Result{}, err
 	}
-	ended := func() {}
-	if options.Loans != nil {
-		ended = options.Loans()
-	}
 	lines, loans, err := b.loans(ctx, borrowers)
-	ended()
+	options.Book.Release()
 	if err != nil {
 		return Result{}, err
 	}
@@ -208,10 +204,19 @@ type line struct {
 
 // loans takes registered merchants from application to paid.
 func (b *bench) loans(ctx context.Context, journeys []*demo.Journey) ([]line, Rate, error) {
+	for _, j := range journeys { // what the providers know is not made up while they are timed
+		if err := b.options.Book.Hold(j.Merchant.ID); err != nil {
+			return nil, Rate{}, err
+		}
+	}
 	b.say("first loans: %d applications", len(journeys))
 	var mu sync.Mutex
 	var lines []line
 	var declined atomic.Int64
+	ended := func() {}
+	if b.options.Loans != nil {
+		ended = b.options.Loans()
+	}
 	rate, err := b.rate(ctx, len(journeys), func(ctx context.Context, i int) error {
 		application, err := b.decide(ctx, journeys[i])
 		if err != nil {
@@ -230,6 +235,7 @@ func (b *bench) loans(ctx context.Context, journeys []*demo.Journey) ([]line, Ra
 		mu.Unlock()
 		return nil
 	})
+	ended()
 	rate.Done -= int(declined.Load()) // a decline is no loan
 	return lines, rate, err
 }

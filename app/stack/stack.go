@@ -149,7 +149,7 @@ func (s *Stack) makeUseCases(ctx context.Context, pepper []byte) error {
 		Engine: engine, Strategy: strategy, Now: clock.System, NewID: ident.NewID, Logger: s.config.Logger,
 		LoadEngine: func(text []byte) (underwriting.Engine, error) { return scoring.Load(text) },
 		Budgets:    underwriting.Budgets{Default: s.config.SourceBudget},
-		DecodeRow:  httpx.RowDecoder(),
+		DecodeRow:  httpx.RowDecoder(), EncodeRow: httpx.RowEncoder(),
 	})
 	s.Drawdowns = drawdown.NewService(drawdown.Deps{
 		Store: s.DB.Drawdowns(), Rails: map[string]drawdown.Rail{"wallet": s.outside.rail, "bank": s.outside.rail},

@@ -3,7 +3,6 @@ package underwriting
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"sync"
@@ -138,11 +137,10 @@ func pull[T any](ctx context.Context, s *Service, source evidence.Source, query 
 	}
 	defer func() { _ = sink.Abort(context.WithoutCancel(ctx)) }()
 	buffered := bufio.NewWriterSize(sink, 64<<10)
-	encoder := json.NewEncoder(buffered)
 	var rows int64
 	fetched, err := feed.Fetch(ctx, query, func(row *T) error {
 		rows++
-		return encoder.Encode(row)
+		return s.deps.EncodeRow(buffered, row)
 	})
 	if err != nil {
 		return evidence.Meta{}, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"time"
 
@@ -55,6 +56,8 @@ type Deps struct {
 	// DecodeRow reads one stored row (JSON) and keeps nothing of the bytes;
 	// nil = encoding/json. Most of a decision's time goes into it.
 	DecodeRow func(line []byte, row any) error
+	// EncodeRow writes one row as a line of JSON; nil = encoding/json.
+	EncodeRow func(into io.Writer, row any) error
 }
 
 // Budgets bound the time each part may take. Zero fields take the defaults.
@@ -93,6 +96,9 @@ type Service struct{ deps Deps }
 func NewService(deps Deps) *Service {
 	if deps.DecodeRow == nil {
 		deps.DecodeRow = json.Unmarshal
+	}
+	if deps.EncodeRow == nil {
+		deps.EncodeRow = func(into io.Writer, row any) error { return json.NewEncoder(into).Encode(row) }
 	}
 	return &Service{deps: deps}
 }
