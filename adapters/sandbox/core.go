@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/subtle"
 	"encoding/hex"
@@ -180,7 +181,9 @@ func decode(w http.ResponseWriter, request *http.Request, out any) bool {
 
 // answer writes JSON with a status.
 func answer(w http.ResponseWriter, status int, body any) {
-	text, err := json.Marshal(body)
+	var out bytes.Buffer
+	err := httpx.RowEncoder()(&out, body)
+	text := bytes.TrimSuffix(out.Bytes(), []byte("\n"))
 	if err != nil {
 		problem(w, http.StatusInternalServerError, "answer_not_encoded")
 		return

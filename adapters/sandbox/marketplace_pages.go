@@ -2,13 +2,15 @@ package sandbox
 
 import (
 	"bufio"
-	"encoding/json"
 	"fmt"
+	"io"
 	"iter"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
+
+	"loan310/adapters/httpx"
 )
 
 // maxPageRows is the most rows a search may ask for at once.
@@ -60,13 +62,22 @@ func (h history[T]) serve(c *core, w http.ResponseWriter, request *http.Request)
 	}
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	out := bufio.NewWriterSize(w, 32<<10)
-	if h.page(c, json.NewEncoder(out), request, asked, merchant.ID, offset) {
+	if h.page(c, lines{out, httpx.RowEncoder()}, request, asked, merchant.ID, offset) {
 		_ = out.Flush()
 	}
 }
 
+// lines writes one JSON value a line.
+type lines struct {
+	into   io.Writer
+	encode func(into io.Writer, row any) error
+}
+
+// Encode writes a value.
+func (l lines) Encode(value any) error { return l.encode(l.into, value) }
+
 // page writes one page and tells whether it is whole.
-func (h history[T]) page(c *core, out *json.Encoder, request *http.Request, asked searchBody, merchantID string, offset int) bool {
+func (h history[T]) page(c *core, out lines, request *http.Request, asked searchBody, merchantID string, offset int) bool {
 	keyAt := func(offset int) string {
 		return fmt.Sprintf("%s/%d/%d/%d/%d", merchantID, asked.Since.UnixNano(), asked.Until.UnixNano(), drawOf(request).staleDays, offset)
 	}
