@@ -1,8 +1,3 @@
-// Package boost trains and runs gradient-boosted trees for the probability of
-// default: histograms, logistic loss with Newton leaves, monotone constraints
-// and exact additive attributions. The one rule: the same data, parameters and
-// seed give the same model, bit for bit, on any number of cores, and a loaded
-// model gives the same logits as the one that was saved.
 package boost
 
 import (
