@@ -18,7 +18,7 @@
 // those with few rows, beyond the 254 most frequent, or never seen are one:
 // "other". A leaf is split where the loss falls most until MaxLeaves.
 //
-// Gradients and hessians are whole numbers (fixed point, at least 15 bits), so
+// Gradients and hessians are whole numbers (fixed point, at least 14 bits), so
 // sums do not depend on their order. Between platforms with different floating
 // point (fused multiply-add) training may differ in the last bit of a gain and
 // so in a split; scoring adds up stored numbers in a fixed order and does not.
