@@ -101,6 +101,16 @@ type Options struct {
 	// Progress is told, from one goroutine at a time, how many applications are
 	// decided; nil = nobody.
 	Progress func(done, of int)
+	// Judged is told, from any goroutine, the champion's verdicts on a
+	// merchant's applications, by time; place counts the merchants in the order
+	// of the book, from 0. nil = nobody.
+	Judged func(place int, judged []Judged)
+}
+
+// Judged is an application with the champion's whole verdict.
+type Judged struct {
+	Case    *Case
+	Verdict scoring.Verdict
 }
 
 // DefaultWindow is the performance window: the time the probability of default

@@ -64,6 +64,9 @@ func (j *judge) applicant(folder *Folder, application Application) scoring.Appli
 		RegisteredAt: folder.Applications[0].AppliedAt,
 	}
 	for _, earlier := range j.past {
+		if earlier.answer.Approved() && facts.FirstLoanAt.IsZero() {
+			facts.FirstLoanAt = earlier.application.AppliedAt
+		}
 		switch {
 		case earlier.answer.Outcome == scoring.Declined:
 			if at.Sub(earlier.application.AppliedAt) <= recently {

@@ -106,7 +106,7 @@ func (r *runner) decideAll(ctx context.Context) error {
 }
 
 func (r *runner) work(t task, own *counts, stop context.CancelCauseFunc) {
-	err := r.decide(t.folder, own)
+	err := r.decide(t, own)
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	if err != nil {
@@ -121,7 +121,9 @@ func (r *runner) work(t task, own *counts, stop context.CancelCauseFunc) {
 }
 
 // decide answers one merchant's applications by both strategies.
-func (r *runner) decide(folder *Folder, own *counts) error {
+func (r *runner) decide(t task, own *counts) error {
+	folder := t.folder
+	var judged []Judged
 	rows, err := folder.Read()
 	if err != nil {
 		return fmt.Errorf("merchant %s: %w", folder.MerchantID, err)
@@ -142,6 +144,9 @@ func (r *runner) decide(folder *Folder, own *counts) error {
 		if err := r.options.Economics.priced(&r.champion, c, &c.Champion); err != nil {
 			return err
 		}
+		if r.options.Judged != nil {
+			judged = append(judged, Judged{c, verdict})
+		}
 		champion.past = append(champion.past, past{application, &c.Champion, c.Outcome, c.Known})
 		if r.options.Challenger == nil {
 			c.Challenger = c.Champion
@@ -156,6 +161,9 @@ func (r *runner) decide(folder *Folder, own *counts) error {
 		}
 		challenger.past = append(challenger.past, past{application, &c.Challenger, c.Outcome, c.Known})
 		own.count(&verdict)
+	}
+	if r.options.Judged != nil {
+		r.options.Judged(t.place, judged)
 	}
 	return nil
 }
