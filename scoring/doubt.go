@@ -62,7 +62,7 @@ func (d *decision) lagged(late []evidence.Source) bool {
 	band.Entry = product.MinimumOffer
 	capacity := capacityOf(d.vector, &d.in.Applicant)
 	capacity.VerifiedMonthly, capacity.InflowMonthly, capacity.Wanted = nil, nil, 0 // of old: neither for nor against
-	var fixed []pricing.Cap // a share of the smallest offer would be none
+	var fixed []pricing.Cap                                                         // a share of the smallest offer would be none
 	for _, outer := range d.caps {
 		if outer.Bps == 0 {
 			fixed = append(fixed, outer)
