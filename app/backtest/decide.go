@@ -64,15 +64,16 @@ func (j *judge) applicant(folder *Folder, application Application) scoring.Appli
 		RegisteredAt: folder.Applications[0].AppliedAt,
 	}
 	for _, earlier := range j.past {
-		if earlier.answer.Approved() && facts.FirstLoanAt.IsZero() {
+		if earlier.answer.Outcome == scoring.Declined && at.Sub(earlier.application.AppliedAt) <= recently {
+			facts.DeclinedRecents++
+		}
+		if !earlier.answer.Approved() {
+			continue
+		}
+		if facts.FirstLoanAt.IsZero() {
 			facts.FirstLoanAt = earlier.application.AppliedAt
 		}
 		switch {
-		case earlier.answer.Outcome == scoring.Declined:
-			if at.Sub(earlier.application.AppliedAt) <= recently {
-				facts.DeclinedRecents++
-			}
-		case !earlier.answer.Approved():
 		case earlier.known && !earlier.outcome.ObservedAt.After(at):
 			if earlier.outcome.Bad {
 				facts.WorstDPD, facts.CurrentDPD = defaultedDPD, defaultedDPD
