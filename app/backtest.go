@@ -26,17 +26,18 @@ import (
 )
 
 type backtestCommand struct {
-	Dossier  string            `help:"Folder of the dossier to decide." required:"" type:"existingdir" placeholder:"DIR"`
-	Strategy string            `help:"Challenger: a strategy file held against the champion." type:"existingfile" placeholder:"FILE"`
-	Champion string            `help:"Champion: a strategy file instead of the one built in." type:"existingfile" placeholder:"FILE"`
-	Out      string            `help:"Write the decisions: .csv, or .jsonl for one JSON object a line." placeholder:"FILE"`
-	HTML     string            `name:"html" help:"Write the report with charts as one HTML file." placeholder:"FILE"`
-	Lang     string            `help:"Language of the report." enum:"en,zh-CN" default:"en"`
-	Assume   map[string]string `help:"Decide as if a source were in a state: utility=withheld. States: known, stale, empty, down, withheld." placeholder:"SOURCE=STATE"`
-	Window   int               `name:"window-days" help:"Days a loan is watched before its outcome counts." default:"365"`
-	Until    string            `help:"Day up to which outcomes are known; default: the newest observation." placeholder:"YYYY-MM-DD"`
-	Workers  int               `help:"Merchants decided at once; 0 = one a processor." default:"0"`
-	Whole    bool              `help:"Load the dossier whole, whatever the order of its rows."`
+	Dossier   string            `help:"Folder of the dossier to decide." required:"" type:"existingdir" placeholder:"DIR"`
+	Strategy  string            `help:"Challenger: a strategy file held against the champion." type:"existingfile" placeholder:"FILE"`
+	Champion  string            `help:"Champion: a strategy file instead of the one built in." type:"existingfile" placeholder:"FILE"`
+	Out       string            `help:"Write the decisions: .csv, or .jsonl for one JSON object a line." placeholder:"FILE"`
+	HTML      string            `name:"html" help:"Write the report with charts as one HTML file." placeholder:"FILE"`
+	Lang      string            `help:"Language of the report." enum:"en,zh-CN" default:"en"`
+	Assume    map[string]string `help:"Decide as if a source were in a state: utility=withheld. States: known, stale, empty, down, withheld." placeholder:"SOURCE=STATE"`
+	Window    int               `name:"window-days" help:"Days a loan is watched before its outcome counts." default:"365"`
+	Until     string            `help:"Day up to which outcomes are known; default: the newest observation." placeholder:"YYYY-MM-DD"`
+	Workers   int               `help:"Merchants decided at once; 0 = one a processor." default:"0"`
+	Relations bool              `help:"See who was connected with whom at each application; reads the dossier twice." default:"true" negatable:""`
+	Whole     bool              `help:"Load the dossier whole, whatever the order of its rows."`
 
 	LGD         int64 `name:"lgd-bps" help:"Assumed loss given default, basis points of the principal owed." default:"7500"`
 	Funds       int64 `name:"funds-bps" help:"Assumed cost of funds a year, basis points." default:"350"`
@@ -54,8 +55,8 @@ func (c *backtestCommand) Run(e *env) error {
 	// costs some tens of megabytes and saves a fifth of the time.
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	started := clock.System()
-	progress := newCounter(e.stderr, "decided")
-	options.Progress = progress.show
+	looking, progress := newCounter(e.stderr, "looking for connections"), newCounter(e.stderr, "decided")
+	options.Looking, options.Progress = looking.show, progress.show
 	run, err := c.decide(e, options)
 	progress.end()
 	if err != nil {
@@ -102,7 +103,7 @@ func (c *backtestCommand) decide(e *env, options backtest.Options) (*backtest.Ru
 
 func (c *backtestCommand) options() (backtest.Options, error) {
 	options := backtest.Options{
-		Workers: c.Workers, Window: time.Duration(c.Window) * 24 * time.Hour, Assume: map[evidence.Source]evidence.State{},
+		Workers: c.Workers, Relations: c.Relations, Window: time.Duration(c.Window) * 24 * time.Hour, Assume: map[evidence.Source]evidence.State{},
 		Economics: backtest.Economics{
 			LossGivenDefault: money.BasisPoints(c.LGD), CostOfFunds: money.BasisPoints(c.Funds),
 			Utilisation: money.BasisPoints(c.Utilisation), CostPerLoan: money.Amount(c.CostPerLoan),

@@ -13,6 +13,7 @@ import (
 	"loan310/app/money"
 	"loan310/scoring"
 	"loan310/scoring/evidence"
+	"loan310/scoring/relations"
 )
 
 // Application is one past request for a loan.
@@ -50,6 +51,8 @@ type Folder struct {
 	Applications []Application // by time
 	Bureau       *evidence.BureauReport
 	Registry     *evidence.RegistryRecord
+	// Identifiers are the merchant's own: phone, person, account.
+	Identifiers []relations.Found
 	// Read gives the rows. It is called once, from any goroutine.
 	Read func() (Rows, error)
 }
@@ -61,7 +64,8 @@ type Book interface {
 	// Outcome gives what became of an application, false when nobody knows.
 	Outcome(applicationID string) (Outcome, bool)
 	// Folders hands over every merchant that applied, in a stable order, until
-	// each fails. Errors: those of reading, and each's own.
+	// each fails. It may be called again. Errors: those of reading, and each's
+	// own.
 	Folders(ctx context.Context, each func(*Folder) error) error
 }
 
@@ -92,6 +96,9 @@ type Options struct {
 	// Assume replaces the state of a source for every application: what if it
 	// were down, stale or withheld.
 	Assume map[evidence.Source]evidence.State
+	// Relations reads the book twice: first for who shares what with whom, as it
+	// was at each application.
+	Relations bool
 	// Window is how long a loan is watched: an application counts towards bad
 	// rates only when this long has passed between it and Until. 0 = 365 days.
 	Window time.Duration
@@ -105,6 +112,8 @@ type Options struct {
 	// merchant's applications, by time; place counts the merchants in the order
 	// of the book, from 0. nil = nobody.
 	Judged func(place int, judged []Judged)
+	// Looking is told of the first reading, for relations; nil = nobody.
+	Looking func(done, of int)
 }
 
 // Judged is an application with the champion's whole verdict.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"loan310/scoring"
 	"loan310/scoring/evidence"
 	"loan310/scoring/pricing"
+	"loan310/scoring/relations"
 	"loan310/scoring/verdict"
 )
 
@@ -152,6 +154,40 @@ func TestNoLookAhead(t *testing.T) {
 	require.Equal(t, evidence.Known, bundles[1].State(evidence.Registry))
 	require.Equal(t, evidence.Withheld, bundles[1].State(evidence.Utility))
 	require.Equal(t, backtest.Later{Bureau: 1, Registry: 1}, run.Later)
+}
+
+// TestRelationsAsTheyWere: an application knows who shared a phone with it
+// before, nobody who comes later, and a default from the day it was observed.
+func TestRelationsAsTheyWere(t *testing.T) {
+	t.Parallel()
+	phone := []relations.Found{{Kind: evidence.LinkPhone, Value: "+8613800000000"}}
+	var folders []*backtest.Folder
+	for i, day := range []int{40, 0, 20} {
+		merchant := fmt.Sprintf("M%d", i)
+		folders = append(folders, &backtest.Folder{MerchantID: merchant, Read: noRows, Identifiers: phone, Applications: []backtest.Application{application(i, merchant, day)}})
+	}
+	book := fakeBook{folders, map[string]backtest.Outcome{"A1": {Bad: true, ObservedAt: at(30)}}}
+	var mutex sync.Mutex
+	seen := map[time.Time]*evidence.Relations{}
+	engine := fakeEngine{builtIn(t), func(in scoring.Input) (scoring.Verdict, error) {
+		mutex.Lock()
+		defer mutex.Unlock()
+		seen[in.Evidence.AsOf] = in.Evidence.Relations
+		return decline("x"), nil
+	}}
+	_, err := backtest.Decide(t.Context(), book, backtest.Options{Champion: engine, Relations: true, Workers: 2})
+	require.NoError(t, err)
+	known := func(day int) (merchants int, defaults int64) {
+		for _, merchant := range seen[at(day)].Merchants {
+			merchants++
+			defaults += merchant.Defaults
+		}
+		return merchants, defaults
+	}
+	for day, want := range map[int][2]int64{0: {1, 0}, 20: {2, 0}, 40: {3, 1}} {
+		merchants, defaults := known(day)
+		require.Equal(t, want, [2]int64{int64(merchants), defaults}, "day %d", day)
+	}
 }
 
 // TestDeferralAnswered: a deferral is decided again as final.

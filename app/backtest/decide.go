@@ -17,6 +17,8 @@ type judge struct {
 	engine  Engine
 	options *Options
 	past    []past
+	// connections are nil where relations are not read.
+	connections connections
 }
 
 // past is an earlier application of the merchant, as this strategy answered it.
@@ -37,6 +39,9 @@ const recently = 30 * 24 * time.Hour
 // by the final answer, for waiting changes nothing in a finished set.
 func (j *judge) decide(folder *Folder, rows *Rows, application Application) (Answer, scoring.Verdict, error) {
 	bundle := bundleOf(folder, rows, application, j.options.Assume)
+	if j.connections != nil {
+		bundle.Relations = j.connections[application.Place]
+	}
 	in := scoring.Input{Applicant: j.applicant(folder, application), Evidence: bundle}
 	verdict, err := j.engine.Decide(in)
 	waited := err == nil && verdict.Outcome == scoring.Deferred

@@ -1,6 +1,7 @@
 package backtest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -26,6 +27,12 @@ func Decide(ctx context.Context, book Book, options Options) (*Run, error) {
 	if run.options.Until.IsZero() {
 		run.options.Until = about.LastOutcome
 	}
+	if options.Relations {
+		var err error
+		if run.connections, err = run.connect(ctx); err != nil {
+			return nil, err
+		}
+	}
 	if err := run.decideAll(ctx); err != nil {
 		return nil, err
 	}
@@ -45,6 +52,8 @@ type runner struct {
 	challenger scoring.Strategy
 	cases      []Case // each worker writes places of its own
 	counts     []*counts
+	// connections are nil where relations are not read.
+	connections connections
 
 	mutex   sync.Mutex
 	decided int
@@ -79,8 +88,17 @@ func (r *runner) decideAll(ctx context.Context) error {
 			}
 		})
 	}
+	err := r.hand(ctx, tasks)
+	group.Wait()
+	return cmp.Or(firstFailure(r.failed), err)
+}
+
+// hand gives every merchant to the workers, in the order of the book, and
+// closes the channel.
+func (r *runner) hand(ctx context.Context, tasks chan<- task) error {
+	defer close(tasks)
 	place := 0
-	err := r.book.Folders(ctx, func(folder *Folder) error {
+	return r.book.Folders(ctx, func(folder *Folder) error {
 		select {
 		case tasks <- task{place, folder}:
 			place++
@@ -89,20 +107,19 @@ func (r *runner) decideAll(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 	})
-	close(tasks)
-	group.Wait()
-	// Merchants are handed out in order, so every one before a failed one was
-	// tried: the first failure is the same however many workers there are.
+}
+
+// firstFailure is the failure of the first merchant in the book's order.
+// Merchants are handed out in order, so every one before a failed one was
+// tried: it is the same however many workers there are.
+func firstFailure(failed map[int]error) error {
 	first := -1
-	for at := range r.failed {
+	for at := range failed {
 		if first < 0 || at < first {
 			first = at
 		}
 	}
-	if first >= 0 {
-		return r.failed[first]
-	}
-	return err
+	return failed[first] // nil when there is none
 }
 
 func (r *runner) work(t task, own *counts, stop context.CancelCauseFunc) {
@@ -128,8 +145,8 @@ func (r *runner) decide(t task, own *counts) error {
 	if err != nil {
 		return fmt.Errorf("merchant %s: %w", folder.MerchantID, err)
 	}
-	champion := &judge{engine: r.options.Champion, options: &r.options}
-	challenger := &judge{engine: r.options.Challenger, options: &r.options}
+	champion := &judge{engine: r.options.Champion, options: &r.options, connections: r.connections}
+	challenger := &judge{engine: r.options.Challenger, options: &r.options, connections: r.connections}
 	for _, application := range folder.Applications {
 		c := &r.cases[application.Place]
 		c.Application = application

@@ -11,6 +11,7 @@ import (
 	"loan310/adapters/dossier"
 	"loan310/app/backtest"
 	"loan310/scoring/evidence"
+	"loan310/scoring/relations"
 )
 
 // BacktestBook opens a dossier for backtest.Decide. Where the rows of its large
@@ -107,7 +108,13 @@ func (s *shelf) folder(merchant *dossier.Merchant) *backtest.Folder {
 	if len(list) == 0 {
 		return nil
 	}
-	folder := &backtest.Folder{MerchantID: merchant.ID, Region: merchant.Region, Industry: merchant.Industry, Applications: list}
+	folder := &backtest.Folder{
+		MerchantID: merchant.ID, Region: merchant.Region, Industry: merchant.Industry, Applications: list,
+		// The same three that the store notes of a registered merchant.
+		Identifiers: []relations.Found{
+			{Kind: evidence.LinkPhone, Value: merchant.Phone}, {Kind: evidence.LinkPerson, Value: merchant.IdentityNumber}, {Kind: evidence.LinkAccount, Value: merchant.PayoutAccount},
+		},
+	}
 	if report, there := s.catalogue.Bureau(merchant.ID); there {
 		folder.Bureau = &report
 	}

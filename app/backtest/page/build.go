@@ -109,9 +109,15 @@ func (b *builder) basis() Section {
 		{b.t("… with an immature outcome, left out", "… 结果未成熟，未计入"), count(r.Counts.Immature)},
 		{b.t("… without an outcome", "… 无结果"), count(r.Counts.NoOutcome)},
 	}
+	connected := b.t("Connected merchants were not looked for.", "未识别关联商户。")
+	if r.Setting.Relations {
+		connected = b.t("Who shared what with whom is as it was at each application, defaults from the day they were observed. Limits of connected merchants are not added up: each application is decided by itself.",
+			"商户之间的关联按各申请时点还原，违约自观察日起可见。关联商户的授信不合并计算：每笔申请单独决策。")
+	}
 	return Section{ID: "basis", Title: b.t("What was decided", "回测对象"), Notes: []string{
 		b.t("Each application is decided as of its own moment: rows, stamps, credit reports and registry changes after it do not exist for it. A deferral is answered finally, for waiting changes nothing here.",
 			"每笔申请按其自身时点决策：此后的记录、时间戳、征信报告和工商变更均视为不存在。暂缓的申请直接给出最终答复，因为等待不会带来新数据。"),
+		connected,
 	}, Tables: []Table{{Head: []string{b.t("Item", "项目"), b.t("Value", "值")}, Rows: rows, Text: 2}}}
 }
 
