@@ -38,16 +38,16 @@ type Finding struct {
 type shop struct {
 	merchant     string
 	asOf         time.Time
+	logistics    evidence.State
 	orders       iter.Seq2[*evidence.Order, error]
 	waybills     iter.Seq2[*evidence.Waybill, error]
 	transactions iter.Seq2[*evidence.Transaction, error]
 	bills        iter.Seq2[*evidence.UtilityBill, error]
 }
 
-// check holds one shop's rows together. Logistics that know no parcel at all
-// have answered: none.
+// check holds one shop's rows together.
 func (s *shop) check(options *Options) (Finding, error) {
-	join := crosscheck.New(s.asOf, crosscheck.Options{Rules: options.Rules, Logistics: evidence.Known, Show: options.Show})
+	join := crosscheck.New(s.asOf, crosscheck.Options{Rules: options.Rules, Logistics: s.logistics, Show: options.Show})
 	for row, err := range s.waybills {
 		if err != nil {
 			return Finding{}, fmt.Errorf("waybills of %s: %w", s.merchant, err)
@@ -80,7 +80,8 @@ func (s *shop) check(options *Options) (Finding, error) {
 }
 
 // shops lists the merchants of a book, each as of its last application, or as
-// of the book's moment.
+// of the book's moment. A merchant without a parcel among others who have some
+// has none; where nobody has any, logistics were not asked.
 func shops(book dossier.Book) []shop {
 	last := map[string]time.Time{}
 	for _, application := range book.Applications() {
@@ -89,6 +90,13 @@ func shops(book dossier.Book) []shop {
 		}
 	}
 	merchants := book.Merchants()
+	logistics := evidence.Down
+	for i := 0; i < len(merchants) && logistics == evidence.Down; i++ {
+		for range book.Waybills(merchants[i].ID) {
+			logistics = evidence.Known
+			break
+		}
+	}
 	list := make([]shop, len(merchants))
 	for i := range merchants {
 		id := merchants[i].ID
@@ -97,7 +105,7 @@ func shops(book dossier.Book) []shop {
 			asOf = book.AsOf()
 		}
 		list[i] = shop{
-			merchant: id, asOf: asOf, orders: book.Orders(id), waybills: book.Waybills(id),
+			merchant: id, asOf: asOf, logistics: logistics, orders: book.Orders(id), waybills: book.Waybills(id),
 			transactions: book.Transactions(id), bills: book.Bills(id),
 		}
 	}

@@ -125,10 +125,10 @@ func (j *Join) comeBack(party uint64, amount int64, age int32, id string) {
 func (j *Join) fund() (shown []string, funded bool) {
 	for i := range j.bank.index.slots {
 		slot := &j.bank.index.slots[i]
-		if slot.key == 0 {
+		if slot.key() == 0 {
 			continue
 		}
-		payer := j.payers.index.find(slot.key)
+		payer := j.payers.index.find(slot.key())
 		if payer == unknown {
 			continue
 		}

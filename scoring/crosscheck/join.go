@@ -73,7 +73,7 @@ type Join struct {
 	nano    int
 	horizon int32 // minutes before asOf up to which logistics vouch
 
-	seen                 set // orders
+	seen                 seenSet // orders
 	byNumber, byOrder    table
 	parcels              []parcel
 	sales                []sale

@@ -2,11 +2,18 @@ package crosscheck
 
 import "math/bits"
 
-// slot is one place of a table: a hashed key and the number kept for it.
+// slot is one place of a table: a hashed key, 0 = free, in two halves so that
+// it takes 12 bytes and not 16, and the number kept for it.
 type slot struct {
-	key   uint64 // 0 = free
-	value int32
+	low, high uint32
+	value     int32
 }
+
+func slotOf(key uint64, value int32) slot {
+	return slot{uint32(key), uint32(key >> 32), value} //nolint:gosec // cut on purpose
+}
+
+func (s *slot) key() uint64 { return uint64(s.high)<<32 | uint64(s.low) }
 
 // table maps hashed keys to numbers: open addressing with linear probing, at
 // most two thirds full. A key's place is its share of the range of keys, so a
@@ -28,7 +35,7 @@ func (t *table) touch(key uint64) uint64 {
 	if len(t.slots) == 0 {
 		return 0
 	}
-	return t.slots[place(key, len(t.slots))].key
+	return uint64(t.slots[place(key, len(t.slots))].low)
 }
 
 // find gives the number of key, or unknown.
@@ -38,7 +45,7 @@ func (t *table) find(key uint64) int32 {
 	}
 	for at := place(key, len(t.slots)); ; {
 		found := &t.slots[at]
-		switch found.key {
+		switch found.key() {
 		case 0:
 			return unknown
 		case key:
@@ -58,9 +65,9 @@ func (t *table) put(key uint64, value int32) (kept int32, fresh bool) {
 	}
 	for at := place(key, len(t.slots)); ; {
 		found := &t.slots[at]
-		switch found.key {
+		switch found.key() {
 		case 0:
-			*found = slot{key, value}
+			*found = slotOf(key, value)
 			t.count++
 			return value, true
 		case key:
@@ -83,8 +90,8 @@ func (t *table) resize(length int) {
 	old := t.slots
 	t.slots, t.count = make([]slot, length), 0
 	for i := range old {
-		if old[i].key != 0 {
-			t.put(old[i].key, old[i].value)
+		if key := old[i].key(); key != 0 {
+			t.put(key, old[i].value)
 		}
 	}
 }
