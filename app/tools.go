@@ -59,6 +59,7 @@ type dossierCommands struct {
 	Crosscheck dossierCrosscheckCommand `cmd:"" help:"Hold every merchant's orders against parcels, money and buyers; or study injected forgeries."`
 	Peers      dossierPeersCommand      `cmd:"" help:"Measure the natural rates of honest merchants."`
 	Features   dossierFeaturesCommand   `cmd:"" help:"Write every feature of every application as CSV, to train on."`
+	Relations  dossierRelationsCommand  `cmd:"" help:"Find connected groups, rings and bursts as of each application."`
 }
 
 type dossierValidateCommand struct {

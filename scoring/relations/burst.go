@@ -21,7 +21,7 @@ func (v *view) burst(result *verdict.Relations) {
 		if least == 0 || shared.Applied72H < least || shared.Applied90D >= MaxApplied || shared.Applied72H <= result.Burst {
 			continue
 		}
-		if shared.Kind == evidence.LinkPattern && v.young() {
+		if crowded(shared.Kind) && v.young() {
 			continue
 		}
 		if shared.Applied72H >= v.rules.Burst.Times*v.expected(shared) {
@@ -30,8 +30,15 @@ func (v *view) burst(result *verdict.Relations) {
 	}
 }
 
-// young tells whether the book has too little behind it to know which
-// patterns are usual: less than five times what the last 72 hours brought.
+// crowded tells of kinds that strangers share by nature, so that only a usual
+// rate can tell a burst from a crowd: a carrier's address, a logistics park, a
+// sum that many ask for.
+func crowded(kind evidence.IdentifierKind) bool {
+	return kind != evidence.LinkDevice && kind != evidence.LinkPhone && kind != evidence.LinkMeter
+}
+
+// young tells whether the book has too little behind it to know what is
+// usual: less than five times what the last 72 hours brought.
 func (v *view) young() bool {
 	book := v.around.Book
 	return book.Applied90D-book.Applied72H < 5*book.Applied72H

@@ -145,20 +145,31 @@ func TestMembersThatBuyFromEachOtherCount(t *testing.T) {
 
 func TestABurstIsHeldAgainstTheUsualRate(t *testing.T) {
 	t.Parallel()
-	b := newBook()
-	var got *verdict.Relations
-	for i := range 6 {
-		got = b.apply(t, fmt.Sprintf("m%d", i), 0, own(evidence.LinkIP, "net"))
+	six := func(kind evidence.IdentifierKind, before int) *verdict.Relations {
+		b := newBook()
+		for i := range before {
+			b.apply(t, fmt.Sprintf("old%d", i), 0)
+		}
+		b.at = b.at.Add(80 * 24 * time.Hour)
+		var got *verdict.Relations
+		for i := range 6 {
+			got = b.apply(t, fmt.Sprintf("m%d", i), 0, own(kind, "one"))
+		}
+		return got
 	}
+	require.Equal(t, int64(6), six(evidence.LinkDevice, 0).Burst)
+	require.Zero(t, six(evidence.LinkIP, 0).Burst) // a carrier's? nobody can know yet
+	got := six(evidence.LinkIP, 30)
 	require.Equal(t, int64(6), got.Burst)
 	require.Equal(t, evidence.LinkIP, got.BurstKind)
 
 	usual := newBook()
-	for i := range 120 { // four a day for a month: 12 in 72 hours
-		usual.at = usual.at.Add(5 * time.Hour)
-		got = usual.apply(t, fmt.Sprintf("m%d", i), 0, own(evidence.LinkIP, "net"))
+	var last *verdict.Relations
+	for i := range 400 { // one in four hours for sixty-six days: 18 in 72 hours
+		usual.at = usual.at.Add(4 * time.Hour)
+		last = usual.apply(t, fmt.Sprintf("m%d", i), 0, own(evidence.LinkIP, "net"))
 	}
-	require.Zero(t, got.Burst)
+	require.Zero(t, last.Burst)
 }
 
 func TestAPatternIsOnlyUnusualInABookThatKnowsWhatIsUsual(t *testing.T) {
