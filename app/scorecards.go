@@ -17,6 +17,7 @@ type scorecardCommands struct {
 	Train    scorecardTrainCommand    `cmd:"" help:"Train a model on a CSV of loans whose outcome is known."`
 	Score    scorecardScoreCommand    `cmd:"" help:"Write probability of default, points and reasons for each row of a CSV."`
 	Validate scorecardValidateCommand `cmd:"" help:"Measure a model on a CSV of loans whose outcome is known."`
+	Join     scorecardJoinCommand     `cmd:"" help:"Add columns to a CSV from other files about the same customers, as of each row's date."`
 	Engine   scorecardEngineCommand   `cmd:"" help:"Turn a scorecard trained on a dossier's features into one for a strategy."`
 }
 
@@ -161,5 +162,21 @@ func (c *scorecardEngineCommand) Run(e *env) error {
 		return err
 	}
 	fmt.Fprintf(e.stdout, "scorecard of %d attributes written to %s\n", len(card.Attributes), c.Out)
+	return nil
+}
+
+type scorecardJoinCommand struct {
+	Data string `help:"CSV file to add columns to." required:"" placeholder:"FILE"`
+	Spec string `help:"JSON file: keys, files, columns (docs/models.md)." required:"" placeholder:"FILE"`
+	Out  string `help:"CSV file to write; gzip when it ends in .gz." required:"" placeholder:"FILE"`
+}
+
+// Run joins and says how many rows.
+func (c *scorecardJoinCommand) Run(e *env) error {
+	rows, err := scorecards.Join(e.ctx, c.Data, c.Spec, c.Out)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(e.stdout, "%d rows written to %s\n", rows, c.Out)
 	return nil
 }

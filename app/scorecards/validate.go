@@ -38,7 +38,7 @@ type Validation struct {
 	LogLoss        float64            `json:"log_loss"`
 	Calibration    metrics.Calibrated `json:"calibration"`
 	Approval       []ApprovalAt       `json:"approval"`
-	ScoreStability metrics.Stability  `json:"score_stability"` // against the out-of-fold scores of training
+	ScoreStability metrics.Stability  `json:"score_stability"` // against the scores of the training rows
 	Features       []FeatureStability `json:"features"`
 	ROC            []metrics.Point    `json:"roc"`
 }

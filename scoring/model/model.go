@@ -119,7 +119,7 @@ type Calibration struct {
 // Reference is what the training rows looked like, for stability.
 type Reference struct {
 	ScoreCuts   []float64 `json:"score_cuts"`   // rising probabilities of default
-	ScoreCounts []float64 `json:"score_counts"` // out-of-fold rows below each cut, then above the last
+	ScoreCounts []float64 `json:"score_counts"` // training rows below each cut, then above the last
 }
 
 // Training says what the model learned from.

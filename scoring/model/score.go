@@ -32,6 +32,7 @@ type Result struct {
 	Count   int // reasons given
 	Reasons [MaxReasons]Reason
 	values  []float64
+	parts   []float64
 }
 
 // feature is a binning ready to use.
@@ -53,6 +54,7 @@ type Scorer struct {
 	preparer *Preparer
 	features []feature
 	trees    *boost.Scorer
+	parts    *boost.Explainer
 }
 
 // New validates a model and makes it ready; errors as Load, but for the hash,
@@ -114,7 +116,7 @@ func (s *Scorer) compileTrees() error {
 	if err != nil {
 		return &PathError{Path: "trees.ensemble", Cause: err}
 	}
-	s.trees = scorer
+	s.trees, s.parts = scorer, scorer.Explainer()
 	for i := range t.Features {
 		path := fmt.Sprintf("trees.features[%d]", i)
 		f, err := s.compileFeature(&t.Features[i], path)
@@ -222,11 +224,14 @@ func (s *Scorer) values(row []Value, result *Result) []float64 {
 	return result.values
 }
 
-// Explain is Score with reasons: the features that lost most points against
-// their best bin, most first, at most MaxReasons. It allocates as Score.
+// Explain is Score with reasons: the features that lost most points, most
+// first, at most MaxReasons. A card's are against their best bin; a boosted
+// model's are Shapley values in points, against the average row. It allocates as
+// Score.
 func (s *Scorer) Explain(row []Value, result *Result) {
 	s.Score(row, result)
 	if s.trees != nil {
+		s.explainTrees(row, result)
 		return
 	}
 	for i := range s.features {
@@ -234,6 +239,22 @@ func (s *Scorer) Explain(row []Value, result *Result) {
 		bin := f.binner.Find(row[f.slot])
 		if lost := f.best - f.points[bin]; lost > 0 {
 			result.add(Reason{Feature: i, Bin: bin, Lost: lost, LostToAverage: int64(math.Round(f.average)) - f.points[bin]})
+		}
+	}
+}
+
+func (s *Scorer) explainTrees(row []Value, result *Result) {
+	if len(result.parts) != len(s.features) {
+		result.parts = make([]float64, len(s.features))
+	}
+	s.parts.Explain(result.values, result.parts) // Score has filled the values
+	slope := 1.0
+	if s.model.Calibration.Method == Platt {
+		slope = s.model.Calibration.Slope
+	}
+	for i, part := range result.parts {
+		if lost := int64(math.Round(s.model.Scaling.Factor() * slope * part)); lost > 0 {
+			result.add(Reason{Feature: i, Bin: s.features[i].binner.Find(row[s.features[i].slot]), Lost: lost, LostToAverage: lost})
 		}
 	}
 }

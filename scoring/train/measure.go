@@ -163,15 +163,16 @@ func (t *trained) measure(outOfFold, aucs []float64) error {
 		return err
 	}
 	m.Metrics.FoldAUCs = aucs
-	m.Metrics.InSample, _, _, err = t.figures(t.learn, inSample)
-	if err != nil {
+	var pd []float64
+	if m.Metrics.InSample, pd, _, err = t.figures(t.learn, inSample); err != nil {
 		return err
 	}
+	// Of the model as it is: the models of the folds score a little otherwise.
+	m.Reference.ScoreCuts = metrics.Quantiles(pd, 10)
+	m.Reference.ScoreCounts = metrics.Histogram(pd, m.Reference.ScoreCuts)
 	if m.Metrics.OutOfFold, t.foldPD, t.foldBad, err = t.figures(t.learn, outOfFold); err != nil {
 		return err
 	}
-	m.Reference.ScoreCuts = metrics.Quantiles(t.foldPD, 10)
-	m.Reference.ScoreCounts = metrics.Histogram(t.foldPD, m.Reference.ScoreCuts)
 	if len(t.held) == 0 {
 		return nil
 	}
