@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/types"
 
 	"loan310/scoring/evidence"
@@ -165,12 +167,33 @@ func compile(environment *cel.Env, rule Rule) (compiled, error) {
 			return compiled{}, fmt.Errorf("args: %q is no integer variable", arg)
 		}
 	}
-	program, err := environment.Program(tree, cel.CostLimit(costLimit), cel.EvalOptions(cel.OptOptimize))
+	options := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize)}
+	if !bounded(tree) {
+		options = append(options, cel.CostLimit(costLimit))
+	}
+	program, err := environment.Program(tree, options...)
 	if err != nil {
 		return compiled{}, fmt.Errorf("when: %w", err)
 	}
 	ready := compiled{rule, program}
 	return ready, ready.guarded(tree)
+}
+
+// bounded tells that a rule does no more work than its text is long: operators
+// only, and no loop. Counting its cost while it runs would cost more than it.
+func bounded(tree *cel.Ast) bool {
+	plain := true
+	ast.PreOrderVisit(tree.NativeRep().Expr(), ast.NewExprVisitor(func(part ast.Expr) {
+		switch part.Kind() {
+		case ast.ComprehensionKind:
+			plain = false
+		case ast.CallKind:
+			if _, operator := operators.FindReverse(part.AsCall().FunctionName()); !operator {
+				plain = false
+			}
+		}
+	}))
+	return plain
 }
 
 // guarded tries a rule on merchants of whom nothing is known, and on ones of
