@@ -1,6 +1,8 @@
 package scoring
 
 import (
+	"slices"
+
 	"loan310/scoring/evidence"
 	"loan310/scoring/features"
 	"loan310/scoring/policy"
@@ -22,12 +24,7 @@ func (d *decision) tooRisky() {
 	if d.lane == policy.ThinFile {
 		late := d.late()
 		hopeful := d.scorer.Hopeful(d.vector, func(id features.ID) bool {
-			for _, source := range late {
-				if id.From(source) {
-					return true
-				}
-			}
-			return false
+			return slices.ContainsFunc(late, id.From)
 		})
 		_, priced := d.settings.Plan.Band(hopeful)
 		if len(late) > 0 && priced && d.scorer.PDPpm(hopeful) <= d.settings.MaxPDPpm && d.lagged(late) {

@@ -18,7 +18,7 @@ type histogram struct {
 func (h *histogram) add(value int64) {
 	h.count++
 	if value < 0 {
-		h.negative[cellOf(uint64(-value))]++ //nolint:gosec // amounts are far from the smallest integer
+		h.negative[cellOf(uint64(-value))]++
 		return
 	}
 	h.above[cellOf(uint64(value))]++
@@ -27,7 +27,7 @@ func (h *histogram) add(value int64) {
 // cellOf places a value: up to 2*finest exactly, then finest cells a doubling.
 func cellOf(value uint64) int {
 	if value < 2*finest {
-		return int(value) //nolint:gosec // below 32
+		return int(value)
 	}
 	shift := bits.Len64(value) - 5
 	return finest*shift + int(value>>shift) //nolint:gosec // at most 31
