@@ -88,6 +88,9 @@ var importCases = []lintCase{
 	{name: "scorecards import the reader of tables", dir: "app/scorecards", code: imports("loan310/adapters/tabular") + imports("loan310/scoring/evidence")},
 	{name: "scorecards do not import another adapter", dir: "app/scorecards", code: imports(adapter), want: []string{"scorecards-read-tables"}},
 	{name: "scorecards do not import a use case", dir: "app/scorecards", code: imports(useCase), want: []string{"scorecards-read-tables"}},
+	{name: "a study of dossiers imports the dossier", dir: "app/authenticity", code: imports("loan310/adapters/dossier") + imports("loan310/scoring/evidence")},
+	{name: "a study of dossiers does not import another adapter", dir: "app/authenticity", code: imports(adapter), want: []string{"studies-read-dossiers"}},
+	{name: "a study of dossiers does not import a use case", dir: "app/authenticity", code: imports(useCase), want: []string{"studies-read-dossiers"}},
 	{name: "the stack imports everything", dir: "app/stack", code: imports(adapter) + imports(useCase) + imports("loan310/web") + imports(temporal)},
 	{name: "main imports the stack", dir: "app/", code: imports(stack) + imports(kong) + imports(temporal)},
 	{name: "main imports scorecards", dir: "app/", code: imports("loan310/app/scorecards")},
@@ -206,7 +209,7 @@ func writeModule(t *testing.T, module string) {
 	for _, pkg := range []string{
 		adapter, useCase, stack, "loan310/app/money", "loan310/app/fault", "loan310/app/ident", "loan310/scoring/evidence", "loan310/web",
 		"loan310/web/session", "loan310/workflows", "loan310/adapters/breaker", "loan310/adapters/httpx", "loan310/adapters/dossier",
-		"loan310/adapters/tabular", "loan310/app/scorecards",
+		"loan310/adapters/tabular", "loan310/app/scorecards", "loan310/app/backtest", "loan310/app/backtest/chart",
 	} {
 		write(t, module, strings.TrimPrefix(pkg, "loan310/")+"/stub.go", stub(pkg))
 	}

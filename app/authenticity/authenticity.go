@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"iter"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -91,11 +92,8 @@ func shops(book dossier.Book) []shop {
 	}
 	merchants := book.Merchants()
 	logistics := evidence.Down
-	for i := 0; i < len(merchants) && logistics == evidence.Down; i++ {
-		for range book.Waybills(merchants[i].ID) {
-			logistics = evidence.Known
-			break
-		}
+	if slices.ContainsFunc(merchants, func(merchant dossier.Merchant) bool { return filled(book.Waybills(merchant.ID)) }) {
+		logistics = evidence.Known
 	}
 	list := make([]shop, len(merchants))
 	for i := range merchants {
@@ -110,6 +108,16 @@ func shops(book dossier.Book) []shop {
 		}
 	}
 	return list
+}
+
+// filled says whether a sequence has a row, readable or not.
+func filled[T any](rows iter.Seq2[*T, error]) bool {
+	found := false
+	rows(func(*T, error) bool {
+		found = true
+		return false
+	})
+	return found
 }
 
 // Examine checks every merchant of a book on all cores and gives the findings
