@@ -44,7 +44,7 @@ func small() *model.Model {
 	}
 }
 
-func row(t testing.TB, s *model.Scorer, cells ...string) []model.Value {
+func row(t *testing.T, s *model.Scorer, cells ...string) []model.Value {
 	t.Helper()
 	values := make([]model.Value, s.Preparer().Slots())
 	for i, cell := range cells {

@@ -90,7 +90,7 @@ func (c *cells) profiles() []train.ColumnProfile {
 	return out
 }
 
-func (c *cells) table(t testing.TB, spec train.Spec) (*train.Table, error) {
+func (c *cells) table(t *testing.T, spec train.Spec) (*train.Table, error) {
 	t.Helper()
 	spec.Target.Column = "bad"
 	plan, err := train.NewPlan(spec, c.profiles(), 310)
@@ -120,7 +120,7 @@ func (c *cells) table(t testing.TB, spec train.Spec) (*train.Table, error) {
 	return builder.Table("hash"), nil
 }
 
-func (c *cells) run(t testing.TB, spec train.Spec, kind string) (*model.Model, *train.Report, error) {
+func (c *cells) run(t *testing.T, spec train.Spec, kind string) (*model.Model, *train.Report, error) {
 	t.Helper()
 	table, err := c.table(t, spec)
 	if err != nil {
