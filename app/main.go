@@ -51,6 +51,7 @@ type commands struct {
 	Dossier   dossierCommands   `cmd:"" help:"Check, generate and convert dossiers of merchants."`
 	Demo      demoCommand       `cmd:"" help:"Take a population from registration to money and check every promise."`
 	Bench     benchCommand      `cmd:"" help:"Measure loans against empty workflows on the same server."`
+	Validate  validateCommand   `cmd:"" help:"Measure the models on public data of real loans and write the report."`
 	Backtest  backtestCommand   `cmd:"" help:"Decide a whole dossier as of each application's date and report what would have come of it."`
 	Decision  decisionCommand   `cmd:"" help:"Replay decisions."`
 	Ledger    ledgerCommands    `cmd:"" help:"Check the books."`
