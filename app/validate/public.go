@@ -59,6 +59,7 @@ func taiwan(r *runner, set *Set) error {
 	if err != nil {
 		return err
 	}
+	spec.Split = &train.SplitSpec{By: "random", Share: 0.3}
 	const sample = "30 % held out"
 	if _, err := r.both(set, file, spec, sample); err != nil {
 		return err
@@ -78,6 +79,7 @@ func gmsc(r *runner, set *Set) error {
 	if err != nil {
 		return err
 	}
+	spec.Split = &train.SplitSpec{By: "random", Share: 0.3}
 	const sample = "30 % held out"
 	if _, err := r.both(set, file, spec, sample); err != nil {
 		return err
