@@ -123,15 +123,18 @@ func TestWaitForADecision(t *testing.T) {
 	t.Run("a merchant may hold eight back", func(t *testing.T) {
 		t.Parallel()
 		c := s.register("")
-		path := "/api/applications/" + c.apply(wantsApproval)
+		id := c.apply(wantsDeferral)
+		path := "/api/applications/" + id
 		var waiting []<-chan reply
 		for range 8 {
-			waiting = append(waiting, c.later(path+"?wait=3s"))
+			waiting = append(waiting, c.later(path+"?wait=30s"))
+			requireHeld(t, waiting[len(waiting)-1]) // else the probe below may take its place
 		}
 		require.Eventually(t, func() bool {
 			return c.call(http.MethodGet, path+"?wait=1ms", nil).status == http.StatusTooManyRequests
-		}, 3*time.Second, 20*time.Millisecond)
+		}, 15*time.Second, 20*time.Millisecond)
 		require.Equal(t, http.StatusOK, c.call(http.MethodGet, path, nil).status)
+		require.NoError(t, s.chain.decide(t.Context(), id, 1, false))
 		for _, one := range waiting {
 			require.Equal(t, http.StatusOK, requireReply(t, one).status)
 		}

@@ -20,16 +20,27 @@ import (
 // Client calls one server with one platform's key. It is safe for concurrent
 // use.
 type Client struct {
-	base string
-	key  string
-	http *http.Client
+	base  string
+	key   string
+	http  *http.Client
+	tries int
 }
+
+// mostTries is how often a call is made that may be made again.
+const mostTries = 6
 
 // New makes a client of the server at base (without /api) with an API key.
 func New(base, key string) *Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 128
-	return &Client{base: base, key: key, http: &http.Client{Transport: transport, Timeout: 90 * time.Second}}
+	return &Client{base: base, key: key, http: &http.Client{Transport: transport, Timeout: 90 * time.Second}, tries: mostTries}
+}
+
+// Once gives a client of the same server that makes each call once.
+func (c *Client) Once() *Client {
+	once := *c
+	once.tries = 1
+	return &once
 }
 
 // Close lets go of idle connections.
@@ -252,7 +263,7 @@ func (c *Client) call(ctx context.Context, method, path, key string, in, out any
 	}
 	for attempt := 1; ; attempt++ {
 		wait, err := c.once(ctx, method, path, key, body, out)
-		if err == nil || wait == 0 || attempt == 6 || ctx.Err() != nil {
+		if err == nil || wait == 0 || attempt >= c.tries || ctx.Err() != nil {
 			return err
 		}
 		select {
