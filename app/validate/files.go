@@ -2,7 +2,6 @@ package validate
 
 import (
 	"crypto/sha256"
-	"encoding/csv"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -12,6 +11,7 @@ import (
 
 	"loan310/adapters/tabular"
 	"loan310/app/fault"
+	"loan310/app/scorecards"
 )
 
 // use notes a file of the data folder in the set and gives its path.
@@ -53,37 +53,32 @@ func hashOf(path string) (string, error) {
 	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
-// row is one row of a file by column name.
-type row map[string]string
-
-// each reads a file row by row.
-func (r *runner) each(set *Set, name string, take func(row) error) error {
-	path, err := r.use(set, name)
+// joined writes a set's file with the columns that its join spec adds from
+// other files of its folder; the function removes it and what lies beside it.
+func (r *runner) joined(set *Set, name string, base string, others ...string) (file string, done func(), err error) {
+	for _, used := range append([]string{base}, others...) {
+		if _, err := r.use(set, used); err != nil {
+			return "", nil, err
+		}
+	}
+	body, err := specs.ReadFile("specs/" + name + "-join.json")
 	if err != nil {
-		return err
+		return "", nil, err
 	}
-	reader, err := tabular.Open(path)
+	dir, done, err := r.scratch()
 	if err != nil {
-		return err
+		return "", nil, err
 	}
-	defer func() { _ = reader.Close() }()
-	header := append([]string(nil), reader.Header()...)
-	for {
-		fields, err := reader.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		values := make(row, len(header))
-		for i, column := range header {
-			values[column] = fields[i]
-		}
-		if err := take(values); err != nil {
-			return fmt.Errorf("%s, row %d: %w", name, reader.Rows(), err)
-		}
+	spec := filepath.Join(dir, "join.json")
+	if err = os.WriteFile(spec, body, 0o600); err == nil {
+		file = filepath.Join(dir, name+".csv")
+		_, err = scorecards.Join(r.ctx, r.path(base), spec, file)
 	}
+	if err != nil {
+		done()
+		return "", nil, err
+	}
+	return file, done, nil
 }
 
 // scratch makes a folder for derived files; the function removes it.
@@ -93,18 +88,4 @@ func (r *runner) scratch() (dir string, done func(), err error) {
 		return "", nil, fmt.Errorf("make a temporary folder: %w", err)
 	}
 	return dir, func() { _ = os.RemoveAll(dir) }, nil
-}
-
-// writeTable writes a derived file.
-func writeTable(dir, name string, head []string, rows [][]string) (string, error) {
-	path := filepath.Join(dir, name)
-	file, err := os.Create(path)
-	if err != nil {
-		return "", fmt.Errorf("write %s: %w", name, err)
-	}
-	out := csv.NewWriter(file)
-	if err := errors.Join(out.Write(head), out.WriteAll(rows), file.Close()); err != nil {
-		return "", fmt.Errorf("write %s: %w", name, err)
-	}
-	return path, nil
 }

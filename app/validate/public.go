@@ -111,8 +111,8 @@ func sba(r *runner, set *Set) error {
 		must             bool
 	}{
 		{"sba-national", national, "national", []string{"Term", "ChgOffDate", "ChgOffPrinGr"}, true},
-		{"sba_case", caseStudy, "case study", []string{"Term", "daysterm", "ChgOffPrinGr", "Default"}, true},
-		{"sba_case", caseStudy, "case study", []string{"RealEstate", "Recession"}, false},
+		{"sba", caseStudy, "case study", []string{"Term", "daysterm", "ChgOffPrinGr", "Default"}, true},
+		{"sba", caseStudy, "case study", []string{"RealEstate", "Recession"}, false},
 	} {
 		spec, err := r.spec(offered.spec)
 		if err != nil {
@@ -132,7 +132,7 @@ func sba(r *runner, set *Set) error {
 	}
 	set.Tables = append(set.Tables, table)
 	for _, sample := range []struct{ spec, file, name string }{
-		{"sba_case", caseStudy, "case study, out of fold"}, {"sba-national", national, "national, 30 % held out"},
+		{"sba", caseStudy, "case study, out of fold"}, {"sba-national", national, "national, 30 % held out"},
 	} {
 		spec, err := r.spec(sample.spec)
 		if err != nil {
