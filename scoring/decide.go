@@ -237,7 +237,7 @@ func (d *decision) offer() {
 
 // price makes the offer; false where no price keeps the all-in cap.
 func (d *decision) price(limit money.Amount, band pricing.Band, bounds, climbed []Reason) bool {
-	terms, notes, err := d.engine.strategy.Product.Price(limit, band, d.in.Evidence.AsOf)
+	terms, notes, err := d.engine.strategy.Product.Price(limit, band)
 	if err != nil {
 		return false
 	}

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"time"
+	"slices"
 
 	"loan310/app/money"
 	"loan310/scoring/verdict"
@@ -203,13 +203,12 @@ func (p *Plan) debtService(band Band, capacity Capacity) (money.Amount, bool) {
 }
 
 // Price makes the terms of a limit: the band's rate, lowered where the all-in
-// IRR of any tenor and repayment type on offer would pass the cap. at is the
-// moment of decision; schedules are laid out from it. ErrSchedule when no rate
-// keeps the cap.
-func (p *Product) Price(limit money.Amount, band Band, at time.Time) (verdict.Terms, []verdict.Reason, error) {
+// IRR of any tenor and repayment type on offer would pass the cap. ErrSchedule
+// when no rate keeps the cap.
+func (p *Product) Price(limit money.Amount, band Band) (verdict.Terms, []verdict.Reason, error) {
 	rate := band.AnnualRate
 	for rate >= 0 {
-		irr, err := p.allIn(limit, rate, at)
+		irr, err := p.allIn(limit, rate)
 		if err != nil {
 			return verdict.Terms{}, nil, err
 		}
@@ -233,29 +232,36 @@ func (p *Product) Price(limit money.Amount, band Band, at time.Time) (verdict.Te
 // Repayment at any time is simple daily interest, so without fees its rate is
 // the nominal one by 365 over the day-count base; with fees its schedule
 // decides as well.
-func (p *Product) allIn(limit money.Amount, rate money.BasisPoints, at time.Time) (money.BasisPoints, error) {
+func (p *Product) allIn(limit money.Amount, rate money.BasisPoints) (money.BasisPoints, error) {
 	var highest money.BasisPoints
 	received := limit - limit.Share(p.Fee)
+	if slices.Contains(p.Repayment, verdict.AnyTime) { // first: without fees nothing else passes it, which saves schedules
+		highest = money.BasisPoints(money.MulDiv(money.Amount(rate), 365, int64(p.DayCountBase)))
+	}
 	for _, kind := range p.Repayment {
 		shape := kind
 		if kind == verdict.AnyTime {
-			daily := money.BasisPoints(money.MulDiv(money.Amount(rate), 365, int64(p.DayCountBase)))
-			highest = max(highest, daily)
 			if p.Fee == 0 {
 				continue
 			}
 			shape = verdict.Bullet
 		}
 		for _, tenor := range p.TenorMonths {
-			lines, err := ScheduleDayCount(shape, limit, rate, tenor, addMonths(at, 1), p.DayCountBase)
-			if err != nil {
+			if err := checkSchedule(shape, limit, rate, tenor, p.DayCountBase); err != nil {
 				return 0, err
 			}
-			irr, err := IRR(received, lines)
-			if err != nil {
+			if err := checkReceived(received, tenor); err != nil {
 				return 0, err
 			}
-			highest = max(highest, irr)
+			if received == limit && neverAbove(limit, rate, tenor, highest) {
+				continue
+			}
+			var buffer [MaxTenor]Line
+			lines := buffer[:tenor]
+			lay(lines, shape, limit, rate)
+			if highest < maxIRR && above(received, lines, highest) {
+				highest = search(received, lines, max(rate, highest))
+			}
 		}
 	}
 	return highest, nil
@@ -279,7 +285,7 @@ func (p *Product) Validate() error {
 	case p.ValidDays <= 0:
 		return errors.New("valid_days: want 1 or more")
 	}
-	if _, _, err := p.Price(p.MinimumOffer, Band{}, time.Unix(0, 0).UTC()); err != nil {
+	if _, _, err := p.Price(p.MinimumOffer, Band{}); err != nil {
 		return fmt.Errorf("tenor_months and repayment: %w", err)
 	}
 	return nil

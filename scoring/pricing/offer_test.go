@@ -2,7 +2,6 @@ package pricing_test
 
 import (
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -95,20 +94,19 @@ func TestBandsGoByScore(t *testing.T) {
 func TestThePriceKeepsTheAllInCap(t *testing.T) {
 	t.Parallel()
 	goods := product()
-	at := time.Date(2026, 1, 31, 0, 0, 0, 0, time.UTC)
-	terms, notes, err := goods.Price(1_000_000, pricing.Band{AnnualRate: 1_440}, at)
+	terms, notes, err := goods.Price(1_000_000, pricing.Band{AnnualRate: 1_440})
 	require.NoError(t, err)
 	require.Equal(t, money.BasisPoints(1_440), terms.AnnualRateBps)
 	require.Equal(t, money.BasisPoints(1_460), terms.IRRBps, "daily on 360: 14.40 * 365/360")
 	require.Empty(t, notes)
 	goods.Fee = 200
-	terms, notes, err = goods.Price(1_000_000, pricing.Band{AnnualRate: 2_160}, at)
+	terms, notes, err = goods.Price(1_000_000, pricing.Band{AnnualRate: 2_160})
 	require.NoError(t, err)
 	require.LessOrEqual(t, terms.IRRBps, money.BasisPoints(2_400))
 	require.Less(t, terms.AnnualRateBps, money.BasisPoints(2_160))
 	require.Equal(t, pricing.CodePriceCap, notes[0].Code)
 	goods.Fee = 1_000
-	_, _, err = goods.Price(1_000_000, pricing.Band{AnnualRate: 2_160}, at)
+	_, _, err = goods.Price(1_000_000, pricing.Band{AnnualRate: 2_160})
 	require.ErrorIs(t, err, pricing.ErrSchedule, "a tenth kept back for three months passes the cap alone")
 }
 
@@ -119,7 +117,7 @@ func TestAnIRRIsNeverBelowTheNominalRate(t *testing.T) {
 		goods.Fee = money.BasisPoints(rapid.Int64Range(0, 100).Draw(t, "fee"))
 		rate := money.BasisPoints(rapid.Int64Range(720, 2_160).Draw(t, "rate"))
 		limit := money.Amount(rapid.Int64Range(10, 5_000).Draw(t, "limit")) * 10_000
-		terms, _, err := goods.Price(limit, pricing.Band{AnnualRate: rate}, firstDue)
+		terms, _, err := goods.Price(limit, pricing.Band{AnnualRate: rate})
 		require.NoError(t, err)
 		require.GreaterOrEqual(t, terms.IRRBps, terms.AnnualRateBps)
 		require.LessOrEqual(t, terms.IRRBps, goods.IRRCap)

@@ -53,47 +53,68 @@ func Schedule(kind verdict.RepaymentType, principal money.Amount, annualRate mon
 // ScheduleDayCount is Schedule with the contract's day-count base, 360 or 365,
 // which only repayment at any time reads.
 func ScheduleDayCount(kind verdict.RepaymentType, principal money.Amount, annualRate money.BasisPoints, tenor int, firstDue time.Time, dayCount int) ([]Line, error) {
-	switch {
-	case principal <= 0 || principal > maxPrincipal:
-		return nil, fmt.Errorf("%w: principal %s", ErrSchedule, principal)
-	case annualRate < 0 || annualRate > 100_000:
-		return nil, fmt.Errorf("%w: annual rate of %d basis points", ErrSchedule, annualRate)
-	case tenor < 1 || tenor > MaxTenor:
-		return nil, fmt.Errorf("%w: tenor of %d months", ErrSchedule, tenor)
-	case dayCount != 360 && dayCount != 365:
-		return nil, fmt.Errorf("%w: day-count base %d", ErrSchedule, dayCount)
-	}
-	var instalment money.Amount
-	switch kind {
-	case verdict.EqualInstalments:
-		instalment = equalInstalment(principal, annualRate, tenor)
-	case verdict.EqualPrincipal:
-		instalment = money.MulDiv(principal, 1, int64(tenor))
-	case verdict.Bullet, verdict.AnyTime:
-	default:
-		return nil, fmt.Errorf("%w: repayment type %q", ErrSchedule, kind)
+	if err := checkSchedule(kind, principal, annualRate, tenor, dayCount); err != nil {
+		return nil, err
 	}
 	lines := make([]Line, tenor)
+	lay(lines, kind, principal, annualRate)
+	for k := range lines {
+		line := &lines[k]
+		line.Due = addMonths(firstDue, k)
+		if kind == verdict.AnyTime {
+			days := daysBetween(addMonths(firstDue, k-1), line.Due)
+			line.Interest = DailyInterest(line.Principal+line.Remaining, annualRate, days, dayCount)
+			line.Total = line.Principal + line.Interest
+		}
+	}
+	return lines, nil
+}
+
+// checkSchedule says what is wrong with terms.
+func checkSchedule(kind verdict.RepaymentType, principal money.Amount, annualRate money.BasisPoints, tenor, dayCount int) error {
+	switch {
+	case principal <= 0 || principal > maxPrincipal:
+		return fmt.Errorf("%w: principal %s", ErrSchedule, principal)
+	case annualRate < 0 || annualRate > 100_000:
+		return fmt.Errorf("%w: annual rate of %d basis points", ErrSchedule, annualRate)
+	case tenor < 1 || tenor > MaxTenor:
+		return fmt.Errorf("%w: tenor of %d months", ErrSchedule, tenor)
+	case dayCount != 360 && dayCount != 365:
+		return fmt.Errorf("%w: day-count base %d", ErrSchedule, dayCount)
+	}
+	switch kind {
+	case verdict.EqualInstalments, verdict.EqualPrincipal, verdict.Bullet, verdict.AnyTime:
+		return nil
+	default:
+		return fmt.Errorf("%w: repayment type %q", ErrSchedule, kind)
+	}
+}
+
+// lay fills the amounts of lines, a month's interest on each. Dates, and the
+// interest of repayment at any time, are for the caller.
+func lay(lines []Line, kind verdict.RepaymentType, principal money.Amount, annualRate money.BasisPoints) {
+	var instalment money.Amount // 0 = all of it with the last line
+	switch kind {
+	case verdict.EqualInstalments:
+		instalment = equalInstalment(principal, annualRate, len(lines))
+	case verdict.EqualPrincipal:
+		instalment = money.MulDiv(principal, 1, int64(len(lines)))
+	}
 	outstanding := principal
 	for k := range lines {
-		due := addMonths(firstDue, k)
 		interest := money.MulDiv(outstanding, int64(annualRate), monthlyParts)
-		if kind == verdict.AnyTime {
-			interest = DailyInterest(outstanding, annualRate, daysBetween(addMonths(firstDue, k-1), due), dayCount)
-		}
 		part := instalment
 		if kind == verdict.EqualInstalments {
 			part = instalment - interest
 		}
 		// Rounding may use up a tiny principal early; the lines stay.
 		part = min(max(part, 0), outstanding)
-		if k == tenor-1 {
+		if k == len(lines)-1 {
 			part = outstanding
 		}
 		outstanding -= part
-		lines[k] = Line{Number: k + 1, Due: due, Principal: part, Interest: interest, Total: part + interest, Remaining: outstanding}
+		lines[k] = Line{Number: k + 1, Principal: part, Interest: interest, Total: part + interest, Remaining: outstanding}
 	}
-	return lines, nil
 }
 
 // DailyInterest is simple interest on an outstanding principal (fen) for days
