@@ -43,8 +43,10 @@ const costLimit = 2_000
 
 // compiled is a rule ready to run.
 type compiled struct {
-	rule    Rule
-	program cel.Program
+	rule      Rule
+	program   cel.Program
+	condition condition // the program as Go; nil = CEL runs it
+	args      []number  // of rule.Args; nil = no variable
 }
 
 // Policy is a validated set of rules. Safe for concurrent use.
@@ -167,16 +169,21 @@ func compile(environment *cel.Env, rule Rule) (compiled, error) {
 			return compiled{}, fmt.Errorf("args: %q is no integer variable", arg)
 		}
 	}
+	program, err := programOf(environment, tree)
+	if err != nil {
+		return compiled{}, fmt.Errorf("when: %w", err)
+	}
+	native := tree.NativeRep()
+	ready := compiled{rule, program, translator{native}.condition(native.Expr()), each(rule.Args, numberOf)}
+	return ready, ready.guarded(tree)
+}
+
+func programOf(environment *cel.Env, tree *cel.Ast) (cel.Program, error) {
 	options := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize)}
 	if !bounded(tree) {
 		options = append(options, cel.CostLimit(costLimit))
 	}
-	program, err := environment.Program(tree, options...)
-	if err != nil {
-		return compiled{}, fmt.Errorf("when: %w", err)
-	}
-	ready := compiled{rule, program}
-	return ready, ready.guarded(tree)
+	return environment.Program(tree, options...)
 }
 
 // bounded tells that a rule does no more work than its text is long: operators
@@ -220,7 +227,7 @@ func (c *compiled) guarded(tree *cel.Ast) error {
 		}
 	}
 	for _, facts := range tries {
-		if _, err := c.fires(facts); err != nil {
+		if _, err := c.interpret(facts); err != nil {
 			return fmt.Errorf("when: tried on merchants of whom little is known: %w (guard each feature with %s)", err, hasPrefix+"…")
 		}
 	}
@@ -234,8 +241,23 @@ func mentionsDouble(kind *types.Type) bool {
 	return slices.ContainsFunc(kind.Parameters(), mentionsDouble)
 }
 
+// errFailed is a translated rule without an answer.
+var errFailed = errors.New("the rule cannot be evaluated")
+
 // fires evaluates one rule.
 func (c *compiled) fires(facts *Facts) (bool, error) {
+	if c.condition == nil {
+		return c.interpret(facts)
+	}
+	answer := c.condition(facts)
+	if answer == failed {
+		return false, errFailed
+	}
+	return answer == yes, nil
+}
+
+// interpret evaluates one rule by CEL itself.
+func (c *compiled) interpret(facts *Facts) (bool, error) {
 	result, _, err := c.program.Eval(facts)
 	if err != nil {
 		return false, err

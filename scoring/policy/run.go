@@ -1,10 +1,6 @@
 package policy
 
 import (
-	"strings"
-
-	"cel.dev/cel-go/cel"
-
 	"loan310/scoring/evidence"
 	"loan310/scoring/features"
 	"loan310/scoring/verdict"
@@ -43,69 +39,6 @@ func applicantTexts() []string { return []string{"purpose", "region", "industry"
 
 func applicantFlags() []string { return []string{"merchant_active", "consents_valid"} }
 
-// ResolveName gives a variable's value to CEL; a feature that is missing has
-// none, so that reading it unguarded is an error, never a zero.
-func (f *Facts) ResolveName(name string) (any, bool) {
-	applicant := &f.Applicant
-	switch name {
-	case "amount_wanted_fen":
-		return int64(applicant.AmountWanted), true
-	case "open_exposure_fen":
-		return int64(applicant.OpenExposure), true
-	case "loans_repaid":
-		return applicant.LoansRepaid, true
-	case "worst_dpd_days":
-		return applicant.WorstDPD, true
-	case "current_dpd_days":
-		return applicant.CurrentDPD, true
-	case "other_open":
-		return applicant.OtherOpen, true
-	case "declined_recents":
-		return applicant.DeclinedRecents, true
-	case "purpose":
-		return applicant.Purpose, true
-	case "region":
-		return applicant.Region, true
-	case "industry":
-		return applicant.Industry, true
-	case "merchant_active":
-		return applicant.MerchantActive, true
-	case "consents_valid":
-		return applicant.ConsentsValid, true
-	case "score":
-		return f.Score, true
-	case "pd_ppm":
-		return f.PDPpm, true
-	case "lane":
-		return f.Lane, true
-	case "final":
-		return f.Final, true
-	}
-	if source, isState := strings.CutPrefix(name, statePrefix); isState {
-		return string(f.States[evidence.Source(source)]), true
-	}
-	if feature, guard := strings.CutPrefix(name, hasPrefix); guard {
-		_, known := f.feature(feature)
-		return known, true
-	}
-	return f.feature(name)
-}
-
-// Parent gives nil: there is no outer scope.
-func (f *Facts) Parent() cel.Activation { return nil }
-
-func (f *Facts) feature(name string) (any, bool) {
-	id, exists := features.Index(name)
-	if !exists || len(f.Vector) == 0 {
-		return nil, false
-	}
-	value, known := f.Vector.Get(id)
-	if !known {
-		return nil, false
-	}
-	return value, true
-}
-
 // Fired is a rule that fired, or failed and counts as fired.
 type Fired struct {
 	ID     string // with FailedSuffix when the rule could not be evaluated
@@ -137,14 +70,15 @@ func (p *Policy) Run(stage string, facts *Facts) []Fired {
 
 func (c *compiled) reason(facts *Facts) verdict.Reason {
 	reason := verdict.Reason{Code: c.rule.Effect.Reason}
-	for _, name := range c.rule.Args {
-		if value, known := facts.ResolveName(name); known {
-			if number, isInt := value.(int64); isInt {
-				if reason.Args == nil {
-					reason.Args = map[string]int64{}
-				}
-				reason.Args[name] = number
+	for i, name := range c.rule.Args {
+		if c.args[i] == nil { // a constant: nothing to tell
+			continue
+		}
+		if value, known := c.args[i](facts); known {
+			if reason.Args == nil {
+				reason.Args = map[string]int64{}
 			}
+			reason.Args[name] = value
 		}
 	}
 	return reason
