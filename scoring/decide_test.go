@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -329,6 +330,25 @@ func TestWhatIsDatedAfterTheMomentChangesNothing(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, plain, got)
 	})
+}
+
+// Orders of a large source are taken many at a time: nothing else may change.
+func TestOrdersTakenTogetherGiveTheSameVerdict(t *testing.T) {
+	t.Parallel()
+	m, loaded := established(), engine(t)
+	m.orders = append(m.orders, m.orders[:70]...) // told twice
+	in := m.input()
+	one, err := loaded.Decide(in)
+	require.NoError(t, err)
+	meta := in.Evidence.Meta[evidence.Marketplace]
+	meta.Rows = 30_000
+	in.Evidence.Meta[evidence.Marketplace] = meta
+	together, err := loaded.Decide(in)
+	require.NoError(t, err)
+	require.Equal(t, one, together)
+	m.orders[len(m.orders)-1].Amount = math.MaxInt64
+	_, err = loaded.Decide(in)
+	require.ErrorIs(t, err, scoring.ErrInput)
 }
 
 func TestAReportPulledAfterTheMomentIsNone(t *testing.T) {

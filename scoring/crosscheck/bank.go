@@ -1,6 +1,7 @@
 package crosscheck
 
 import (
+	"slices"
 	"strings"
 
 	"loan310/app/money"
@@ -21,6 +22,7 @@ type counterparty struct {
 	last  [4]flow
 	next  int
 	first string // id of the first transfer
+	funds bool   // a payer who pays with what the merchant sent
 }
 
 // bank gathers the account's rows. It keeps a few payments a counterparty, never
@@ -119,36 +121,66 @@ func (j *Join) comeBack(party uint64, amount int64, age int32, id string) {
 	}
 }
 
-// fund marks the payers whom the merchant pays: its own accounts, and those to
-// whom it sent at least half of what they paid, over three orders or more.
-// It gives the ids of some of those transfers and whether there is any.
-func (j *Join) fund() (shown []string, funded bool) {
-	for i := range j.bank.index.slots {
-		slot := &j.bank.index.slots[i]
-		if slot.key() == 0 {
-			continue
+// funder marks the sales of payers whom the merchant pays: its own accounts,
+// and those to whom it sent at least half of what they paid, over three orders
+// or more.
+type funder struct {
+	join   *Join
+	funded []bool // of the part's payers
+	paid   []int64
+}
+
+// look goes through one part of the payers.
+func (f *funder) look(part []member, groups []int32, keys []uint64, known []group) {
+	b := &f.join.bank
+	f.funded = slices.Grow(f.funded[:0], len(keys))[:len(keys)]
+	f.paid = slices.Grow(f.paid[:0], len(keys))[:len(keys)]
+	asked, found := false, false
+	for i, key := range keys {
+		f.funded[i] = b.accounts.has(key)
+		f.paid[i] = unknown
+		found = found || f.funded[i]
+		if at := b.index.find(key); at != unknown && b.list[at].sent > 0 && known[i].orders >= 3 {
+			f.paid[i], asked = 0, true
 		}
-		payer := j.payers.index.find(slot.key())
-		if payer == unknown {
-			continue
+	}
+	if asked {
+		for i := range part {
+			if f.paid[groups[i]] != unknown {
+				f.paid[groups[i]] += part[i].amount
+			}
 		}
-		group, with := &j.payers.list[payer], &j.bank.list[slot.value]
-		if with.sent > 0 && group.orders >= 3 && with.sent*2 >= group.amount {
-			group.funded, funded = true, true
-			if len(shown) < evidenceRows && with.first != "" {
-				shown = append(shown, with.first)
+		for i, key := range keys {
+			if f.paid[i] == unknown {
+				continue
+			}
+			if with := &b.list[b.index.find(key)]; with.sent*2 >= f.paid[i] {
+				with.funds, f.funded[i], found = true, true, true
 			}
 		}
 	}
-	for _, key := range j.bank.accounts.keys {
-		if key == 0 {
-			continue
-		}
-		if payer := j.payers.index.find(key); payer != unknown {
-			j.payers.list[payer].funded, funded = true, true
+	if !found {
+		return
+	}
+	for i := range part {
+		if f.funded[groups[i]] {
+			f.join.sales[part[i].row].findings |= findFunded
 		}
 	}
-	return shown, funded
+}
+
+// transfers gives the ids of some transfers to those who paid with them.
+func (b *bank) transfers() (shown []string) {
+	for i := range b.index.slots {
+		slot := &b.index.slots[i]
+		if slot.key() == 0 || len(shown) == evidenceRows {
+			continue
+		}
+		if with := &b.list[slot.value]; with.funds && with.first != "" {
+			shown = append(shown, with.first)
+		}
+	}
+	return shown
 }
 
 // bankDays is how long both books must overlap before they are compared.

@@ -2,7 +2,6 @@ package crosscheck
 
 import (
 	"math/bits"
-	"slices"
 
 	"loan310/app/money"
 )
@@ -26,7 +25,7 @@ type pendingWaybill struct {
 // said), ages in minutes.
 type pendingOrder struct {
 	waybill, buyer, payer, device, ip uint64
-	amount, dense                     int64
+	dense                             int64
 	paid, weight                      int32
 	region                            uint16 // of the address
 	sale                              sale
@@ -57,23 +56,18 @@ func (j *Join) flush() {
 
 func (j *Join) flushOrders() {
 	list := j.orderBatch
+	readable := !j.unread()
 	for i := range list {
-		row := &list[i]
-		j.touched ^= j.byNumber.touch(row.waybill) ^ j.buyerTable.touch(row.buyer) ^
-			j.payers.index.touch(row.payer) ^ j.devices.index.touch(row.device) ^ j.ips.index.touch(row.ip)
+		if row := &list[i]; row.waybill != 0 && readable {
+			j.touched ^= j.byNumber.touch(row.waybill)
+		}
 	}
 	for i := range list {
-		j.identify(&list[i])
-	}
-	for i := range list {
-		at := &list[i].sale
-		if at.parcel != unknown {
-			j.touched ^= j.parcels[at.parcel].order
+		if row := &list[i]; row.waybill != 0 && readable && row.sale.findings&markService == 0 {
+			if row.sale.parcel = j.byNumber.find(row.waybill); row.sale.parcel != unknown {
+				j.touched ^= j.parcels[row.sale.parcel].order
+			}
 		}
-		if at.buyer != unknown {
-			j.touched ^= uint64(j.buyers[at.buyer].orders) //nolint:gosec // any bits will do
-		}
-		j.touched ^= j.payers.touch(at.payer) ^ j.devices.touch(at.device) ^ j.ips.touch(at.ip)
 	}
 	for i := range list {
 		j.take(&list[i])
@@ -81,52 +75,16 @@ func (j *Join) flushOrders() {
 	j.orderBatch = list[:0]
 }
 
-// identify finds the row's parcel, buyer, payer, device and address.
-func (j *Join) identify(row *pendingOrder) {
-	if row.waybill != 0 && row.sale.findings&markService == 0 && !j.unread() {
-		row.sale.parcel = j.byNumber.find(row.waybill)
-	}
-	if row.buyer == 0 {
-		return // a payer or device without a buyer links nobody
-	}
-	index, fresh := j.buyerTable.put(row.buyer, int32(len(j.buyers))) //nolint:gosec // bounded by memory, far below 2^31
-	if fresh {
-		j.buyers = append(j.buyers, buyer{lastHour: unknown})
-	} else {
-		row.sale.findings |= markRepeat
-	}
-	row.sale.buyer = index
-	row.sale.payer, row.sale.device, row.sale.ip = j.payers.identify(row.payer), j.devices.identify(row.device), j.ips.identify(row.ip)
-}
-
-func (g *groups) identify(key uint64) int32 {
-	if key == 0 {
-		return unknown
-	}
-	index, fresh := g.index.put(key, int32(len(g.list))) //nolint:gosec // bounded by memory, far below 2^31
-	if fresh {
-		g.list = append(g.list, group{})
-	}
-	return index
-}
-
-func (g *groups) touch(index int32) uint64 {
-	if index == unknown {
-		return 0
-	}
-	return uint64(g.list[index].orders) //nolint:gosec // any bits will do
-}
-
-// take counts a row whose entries are known and keeps the sale. Which groups
-// link buyers is seen only at the end.
+// take holds a row against its parcel and keeps the sale. Who stands behind it
+// is seen only at the end.
 func (j *Join) take(row *pendingOrder) {
-	entry := &row.sale
-	if entry.findings&markOutside == 0 {
-		j.countBuyer(entry, row)
+	entry, self := &row.sale, len(j.sales)
+	if row.buyer != 0 { // a payer or device without a buyer links nobody
+		j.buyerOf.put(self, row.buyer, cap(j.sales))
+		j.payerOf.put(self, row.payer, cap(j.sales))
+		j.deviceOf.put(self, row.device, cap(j.sales))
+		j.ipOf.put(self, row.ip, cap(j.sales))
 	}
-	j.payers.join(entry.payer, entry.buyer, row.amount)
-	j.devices.join(entry.device, entry.buyer, row.amount)
-	j.ips.join(entry.ip, entry.buyer, row.amount)
 	switch {
 	case entry.findings&markService != 0 || j.unread():
 		entry.findings &^= markShipped
@@ -211,7 +169,7 @@ func (j *Join) compare(with *parcel, row *pendingOrder) (found uint32) {
 			found |= markLight
 		}
 	}
-	if row.dense > 0 && tooDense(row.amount, row.dense, with.weight) {
+	if row.dense > 0 && tooDense(row.sale.amount, row.dense, with.weight) {
 		found |= findDensity
 	}
 	return found
@@ -240,53 +198,6 @@ func (j *Join) declaredFor(order uint64) int32 {
 		return unknown
 	}
 	return j.byOrder.find(order)
-}
-
-// countBuyer counts the order with its buyer and hour.
-func (j *Join) countBuyer(entry *sale, row *pendingOrder) {
-	at := entry.created / 60
-	counts := at < hourCount
-	if counts {
-		j.hours[at].orders++
-	}
-	if entry.buyer == unknown {
-		if counts {
-			j.hours[at].buyers++
-		}
-		return
-	}
-	known := &j.buyers[entry.buyer]
-	known.orders++
-	known.amount += row.amount
-	if counts && known.lastHour != at {
-		known.lastHour = at
-		j.hours[at].buyers++
-	}
-}
-
-// join counts a sale into its group.
-func (g *groups) join(index, buyer int32, amount int64) {
-	if index == unknown {
-		return
-	}
-	with := &g.list[index]
-	with.orders++
-	with.amount += amount
-	if with.distinct < groupBuyers && !with.knows(buyer) {
-		if int(with.distinct) < len(with.buyers) {
-			with.buyers[with.distinct] = buyer
-		}
-		with.distinct++
-	}
-}
-
-func (g *group) knows(buyer int32) bool {
-	return slices.Contains(g.buyers[:min(int(g.distinct), len(g.buyers))], buyer)
-}
-
-// linked says whether a group stands for too many buyers.
-func (g *groups) linked(index int32, limit int8, orders int32) bool {
-	return index != unknown && g.list[index].distinct >= limit && g.list[index].orders >= orders
 }
 
 // coverage gives the share of a month's orders to be shipped that have a

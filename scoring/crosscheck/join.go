@@ -19,13 +19,12 @@ const (
 	maxExpected  = 2_000_000
 )
 
-// sale is what is kept of a paid order, in 48 bytes.
+// sale is what is kept of a paid order, in 40 bytes.
 type sale struct {
 	key           uint64 // the order, hashed
-	net           int64  // amount less refunds, fen
+	amount, net   int64  // net: less refunds; fen
 	parcel, buyer int32
-	payer, device int32
-	ip, created   int32 // created: minutes before the decision
+	created       int32 // minutes before the decision
 	findings      uint32
 }
 
@@ -36,16 +35,6 @@ type buyer struct {
 	amount   int64
 	orders   int32
 	lastHour int32
-}
-
-// group is a payer, a device or an address with the first distinct buyers seen
-// behind it. The last one counted need not be remembered.
-type group struct {
-	amount   int64
-	buyers   [groupBuyers - 1]int32
-	orders   int32
-	distinct int8
-	funded   bool // payers: by the merchant
 }
 
 // hour counts orders and distinct buyers in one hour of the window.
@@ -73,20 +62,20 @@ type Join struct {
 	nano    int
 	horizon int32 // minutes before asOf up to which logistics vouch
 
-	seen                 seenSet // orders
-	byNumber, byOrder    table
-	parcels              []parcel
-	sales                []sale
-	buyerTable           table
-	buyers               []buyer
-	payers, devices, ips groups
-	origins              origins
-	weights              weights
-	bank                 bank
-	hours                []hour
-	days                 [historyDays]day
-	months               [windowMonths]due
-	indexed, routed      bool // byOrder is built; some parcel names its route
+	seen              set // orders
+	byNumber, byOrder table
+	parcels           []parcel
+	sales             []sale
+	buyers            []buyer
+	buyerOf, payerOf  column // by sale
+	deviceOf, ipOf    column
+	origins           origins
+	weights           weights
+	bank              bank
+	hours             []hour
+	days              [historyDays]day
+	months            [windowMonths]due
+	indexed, routed   bool // byOrder is built; some parcel names its route
 
 	waybillBatch               []pendingWaybill
 	orderBatch                 []pendingOrder
@@ -104,12 +93,6 @@ type Join struct {
 	oldest                      int32
 }
 
-// groups are all payers, all devices or all addresses.
-type groups struct {
-	index table
-	list  []group
-}
-
 // New starts a check as of a moment.
 func New(asOf time.Time, options Options) *Join {
 	join := &Join{
@@ -124,13 +107,6 @@ func New(asOf time.Time, options Options) *Join {
 	join.seen.expect(orders)
 	join.byNumber.expect(waybills)
 	join.sales, join.parcels = make([]sale, 0, orders), make([]parcel, 0, waybills)
-	// Nobody says how many buyers there are: half as many as orders is a start.
-	join.buyerTable.expect(orders / 2)
-	join.buyers = make([]buyer, 0, orders/2)
-	for _, with := range []*groups{&join.payers, &join.devices} {
-		with.index.expect(orders / 2)
-		with.list = make([]group, 0, orders/2)
-	}
 	return join
 }
 
@@ -180,24 +156,65 @@ func (j *Join) AddBill(bill *evidence.UtilityBill) {
 // AddOrder takes one order. Orders that are cancelled, unpaid or dated after
 // the moment claim nothing; stamps after it have not happened. It reports
 // whether the row counts at all: false for one dated after the moment, not
-// dated, or repeating an id seen before.
+// dated, or repeating an id seen before. The answer costs a trip to main
+// memory: AddOrders makes the trips of many rows together.
 func (j *Join) AddOrder(order *evidence.Order) bool {
-	paid := j.age(order.PaidAt)
-	created := first(j.age(order.CreatedAt), paid)
-	if created == unknown || j.ahead(order.CreatedAt) {
-		return false
-	}
-	key := hash(order.ID)
-	if key != 0 && !j.seen.add(key) {
+	stamp := j.stamp(order)
+	if stamp.created == unknown || stamp.key != 0 && !j.seen.add(stamp.key) {
 		return false
 	}
 	if Paid(order, j.asOf) {
-		j.addPaid(order, key, created, paid)
+		j.addPaid(order, stamp)
 	}
 	return true
 }
 
-func (j *Join) addPaid(order *evidence.Order, key uint64, created, paid int32) {
+// AddOrders takes orders as AddOrder does and calls counted, if given, with
+// each that counts, in their order. A few dozen at a time are enough.
+func (j *Join) AddOrders(orders []evidence.Order, counted func(*evidence.Order)) {
+	var stamps [batch]stamp
+	for part := range slices.Chunk(orders, batch) {
+		for i := range part {
+			stamps[i] = j.stamp(&part[i])
+		}
+		var touched uint64
+		for i := range part {
+			touched ^= j.seen.touch(stamps[i].key)
+		}
+		j.touched ^= touched
+		for i := range part {
+			order, stamp := &part[i], stamps[i]
+			if stamp.created == unknown || stamp.key != 0 && !j.seen.add(stamp.key) {
+				continue
+			}
+			if Paid(order, j.asOf) {
+				j.addPaid(order, stamp)
+			}
+			if counted != nil {
+				counted(order)
+			}
+		}
+	}
+}
+
+// stamp is an order's hashed id and its ages; created is unknown of one that
+// does not count.
+type stamp struct {
+	key           uint64
+	created, paid int32
+}
+
+func (j *Join) stamp(order *evidence.Order) stamp {
+	paid := j.age(order.PaidAt)
+	created := first(j.age(order.CreatedAt), paid)
+	if created == unknown || j.ahead(order.CreatedAt) {
+		return stamp{created: unknown}
+	}
+	return stamp{hash(order.ID), created, paid}
+}
+
+func (j *Join) addPaid(order *evidence.Order, stamp stamp) {
+	key, created, paid := stamp.key, stamp.created, stamp.paid
 	amount := max(int64(order.Amount), 0)
 	at := int64(created / dayMinutes)
 	if at < historyDays {
@@ -227,10 +244,9 @@ func (j *Join) addPaid(order *evidence.Order, key uint64, created, paid int32) {
 	}
 	j.orderBatch = append(j.orderBatch, pendingOrder{
 		waybill: hash(order.WaybillNo), buyer: hash(order.BuyerID), payer: hash(order.PayerID), device: hash(order.DeviceID),
-		ip: hash(order.IP), amount: amount, dense: kind.dense, paid: paid, weight: order.WeightGrams, region: j.shipTo.of(order.ShipTo).region,
+		ip: hash(order.IP), dense: kind.dense, paid: paid, weight: order.WeightGrams, region: j.shipTo.of(order.ShipTo).region,
 		sale: sale{
-			key: key, net: amount - refund, parcel: unknown, payer: unknown, device: unknown, ip: unknown, buyer: unknown,
-			created: created, findings: findings,
+			key: key, amount: amount, net: amount - refund, parcel: unknown, buyer: unknown, created: created, findings: findings,
 		},
 	})
 	if len(j.orderBatch) == batch {

@@ -154,29 +154,26 @@ func (t *tally) add(amount int64) { t.orders++; t.amount += amount }
 
 // whole is what only all rows together show.
 type whole struct {
-	payers, devices, ips bool // some group links too many buyers
-	funded               bool
-	transfers            []string
-	away                 [noOrigin + 1]bool
-	anyAway              bool
+	transfers []string
+	away      [noOrigin + 1]bool
+	anyAway   bool
 }
 
 func (j *Join) wholeOf() whole {
 	rules := &j.options.Rules
-	w := whole{
-		payers:  j.payers.any(rules.PayerBuyers, rules.LinkedOrders),
-		devices: j.devices.any(rules.DeviceBuyers, rules.LinkedOrders),
-		ips:     j.ips.any(rules.IPBuyers, rules.LinkedOrders),
-		away:    j.origins.away(rules),
+	w, g := whole{away: j.origins.away(rules)}, &grouper{}
+	j.groupBuyers(g)
+	if len(j.bank.list) > 0 || j.bank.accounts.count > 0 {
+		j.link(g, j.payerOf, rules.PayerBuyers, findLinked, (&funder{join: j}).look)
+		w.transfers = j.bank.transfers()
+	} else {
+		j.link(g, j.payerOf, rules.PayerBuyers, findLinked, nil)
 	}
-	w.transfers, w.funded = j.fund()
+	j.link(g, j.deviceOf, rules.DeviceBuyers, findLinked, nil)
+	j.link(g, j.ipOf, rules.IPBuyers, markSharedIP, nil)
 	w.anyAway = slices.Contains(w.away[:], true)
 	j.bundle()
 	return w
-}
-
-func (g *groups) any(limit int8, orders int32) bool {
-	return slices.ContainsFunc(g.list, func(with group) bool { return with.distinct >= limit && with.orders >= orders })
 }
 
 // settle drops what later rows explained (a parcel shared by orders of one
@@ -193,17 +190,6 @@ func (j *Join) settle(entry *sale, whole *whole) {
 		if with.owner != unknown && &j.sales[with.owner] == entry {
 			entry.findings &^= findReused
 		}
-	}
-	rules := &j.options.Rules
-	if whole.payers && j.payers.linked(entry.payer, rules.PayerBuyers, rules.LinkedOrders) ||
-		whole.devices && j.devices.linked(entry.device, rules.DeviceBuyers, rules.LinkedOrders) {
-		entry.findings |= findLinked
-	}
-	if whole.ips && j.ips.linked(entry.ip, rules.IPBuyers, rules.LinkedOrders) {
-		entry.findings |= markSharedIP
-	}
-	if whole.funded && entry.payer != unknown && j.payers.list[entry.payer].funded {
-		entry.findings |= findFunded
 	}
 	if whole.anyAway && entry.parcel != unknown && whole.away[j.parcels[entry.parcel].origin] {
 		entry.findings |= findOrigin

@@ -217,7 +217,7 @@ func (j *Join) patterns(report *Report, spikes []spike) (list []pattern, failed 
 	}
 	bursts, nights := j.burstHours()
 	inHours := func(hours []bool) func(*sale) bool {
-		return func(entry *sale) bool { at := entry.created / 60; return at < hourCount && hours[at] }
+		return func(entry *sale) bool { at := int(entry.created / 60); return at < len(hours) && hours[at] }
 	}
 	inSpike := func(entry *sale) bool {
 		return slices.ContainsFunc(spikes, func(at spike) bool { return entry.day()/monthDays == at.month })
@@ -284,6 +284,9 @@ func (j *Join) baseTimes() money.BasisPoints {
 // bursts counts the orders of the hours that burstHours names.
 func (j *Join) bursts() (few, night int64) {
 	fewHours, nightHours := j.burstHours()
+	if fewHours == nil {
+		return 0, 0
+	}
 	for at, cell := range j.hours {
 		if fewHours[at] {
 			few += int64(cell.orders)
@@ -297,9 +300,13 @@ func (j *Join) bursts() (few, night int64) {
 
 // burstHours names the hours in which hardly any buyers order much, and the
 // busy hours at a time of day the shop is otherwise quiet: active on at most
-// one day in ten. Hours count back from the moment of decision.
+// one day in ten. Hours count back from the moment of decision. Nil when no
+// hour is busy.
 func (j *Join) burstHours() (few, night []bool) {
 	rules := &j.options.Rules
+	if !slices.ContainsFunc(j.hours, func(cell hour) bool { return cell.orders >= rules.BurstOrders }) {
+		return nil, nil
+	}
 	few, night = make([]bool, hourCount), make([]bool, hourCount)
 	var active [24]int64
 	days := min(j.options.Rules.WindowDays, int64(j.oldest)/dayMinutes+1)

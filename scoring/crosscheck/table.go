@@ -30,7 +30,7 @@ func place(key uint64, length int) int {
 }
 
 // touch reads the place where key will be looked for and gives what lies
-// there: see Join.flush.
+// there: see batch.
 func (t *table) touch(key uint64) uint64 {
 	if len(t.slots) == 0 {
 		return 0
@@ -102,6 +102,15 @@ type set struct {
 	count int
 }
 
+// touch reads the place where key will be looked for and gives what lies
+// there: see batch.
+func (s *set) touch(key uint64) uint64 {
+	if len(s.keys) == 0 {
+		return 0
+	}
+	return s.keys[place(key, len(s.keys))]
+}
+
 // add takes a key that is not 0 and says whether it is new.
 func (s *set) add(key uint64) bool {
 	if 3*s.count >= 2*len(s.keys) {
@@ -115,6 +124,24 @@ func (s *set) add(key uint64) bool {
 			return true
 		case key:
 			return false
+		}
+		if at++; at == len(s.keys) {
+			at = 0
+		}
+	}
+}
+
+// has says whether a key is there.
+func (s *set) has(key uint64) bool {
+	if len(s.keys) == 0 {
+		return false
+	}
+	for at := place(key, len(s.keys)); ; {
+		switch s.keys[at] {
+		case 0:
+			return false
+		case key:
+			return true
 		}
 		if at++; at == len(s.keys) {
 			at = 0
