@@ -1,6 +1,7 @@
 package utility
 
 import (
+	"bytes"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -62,11 +63,23 @@ type feed struct {
 	types     map[string]readingType // by self href
 	blocks    []intervalBlock
 	bills     []usageSummary
+	plain     *plain // where the tokens come from; nil = encoding/xml
 }
 
-type link struct {
-	Rel  string `xml:"rel,attr"`
-	Href string `xml:"href,attr"`
+type link struct{ rel, href string }
+
+// readLink reads a link to its end.
+func readLink(decoder *xml.Decoder, start xml.StartElement) (link, error) {
+	var found link
+	for i := range start.Attr {
+		switch attr := &start.Attr[i]; attr.Name.Local {
+		case "rel":
+			found.rel = attr.Value
+		case "href":
+			found.href = attr.Value
+		}
+	}
+	return found, decoder.Skip()
 }
 
 // links are an entry's hrefs by relation.
@@ -129,21 +142,59 @@ type usageSummary struct {
 // document's size; a longer document, a broken one or one whose entries
 // cannot be linked is an error, and then nothing of it may be used.
 func ParseFeed(in io.Reader) (Page, error) {
+	start := bytes.NewBuffer(make([]byte, 0, bytes.MinRead))
+	_, err := start.ReadFrom(io.LimitReader(in, maxPlain))
+	if err == nil && start.Len() < maxPlain {
+		if page, ok := parsePlain(start.Bytes()); ok {
+			return page, nil
+		}
+	}
+	if err != nil {
+		in = failing{err}
+	}
+	return ParseStream(io.MultiReader(start, in))
+}
+
+// failing is a reader that fails.
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.err }
+
+// parsePlain reads a whole document the quick way. It reports false for one
+// that is not plain and for one that is wrong: ParseStream says why.
+func parsePlain(text []byte) (Page, bool) {
+	tokens := newPlain(text)
+	document := &feed{types: map[string]readingType{}, plain: tokens}
+	if err := document.read(xml.NewTokenDecoder(tokens)); err != nil {
+		return Page{}, false
+	}
+	page, err := document.page()
+	return page, err == nil
+}
+
+// ParseStream is ParseFeed by encoding/xml alone, which reads all of XML and
+// holds no more of the document than it must. It is the reference for what
+// ParseFeed gives.
+func ParseStream(in io.Reader) (Page, error) {
 	limited := &io.LimitedReader{R: in, N: maxFeedBytes + 1}
-	decoder := xml.NewDecoder(limited)
 	document := &feed{types: map[string]readingType{}}
-	err := document.read(decoder)
+	err := document.read(xml.NewDecoder(limited))
 	if limited.N <= 0 {
 		return Page{}, malformed("the document is longer than %d bytes", maxFeedBytes)
 	}
 	if err != nil {
 		return Page{}, err
 	}
-	bills, err := document.link()
+	return document.page()
+}
+
+// page links what was read.
+func (f *feed) page() (Page, error) {
+	bills, err := f.link()
 	if err != nil {
 		return Page{}, err
 	}
-	return Page{Bills: bills, Next: document.next, Updated: document.updated}, nil
+	return Page{Bills: bills, Next: f.next, Updated: f.updated}, nil
 }
 
 // read walks the document from its root to the end of input.
@@ -168,10 +219,9 @@ func (f *feed) read(decoder *xml.Decoder) error {
 		case xml.Name{Space: AtomNamespace, Local: "updated"}:
 			return f.setUpdated(decoder, child)
 		case xml.Name{Space: AtomNamespace, Local: "link"}:
-			var found link
-			err := decoder.DecodeElement(&found, &child)
-			if found.Rel == "next" {
-				f.next = found.Href
+			found, err := readLink(decoder, child)
+			if found.rel == "next" {
+				f.next = found.href
 			}
 			return err
 		default:
@@ -237,20 +287,20 @@ func (f *feed) entry(decoder *xml.Decoder) error {
 }
 
 func (l *links) add(decoder *xml.Decoder, start xml.StartElement) error {
-	var found link
-	if err := decoder.DecodeElement(&found, &start); err != nil {
+	found, err := readLink(decoder, start)
+	if err != nil {
 		return err
 	}
-	switch found.Rel {
+	switch found.rel {
 	case "self":
-		l.self = found.Href
+		l.self = found.href
 	case "up":
-		l.up = found.Href
+		l.up = found.href
 	case "related":
 		if len(l.related) == maxLinks {
 			return malformed("more than %d related links", maxLinks)
 		}
-		l.related = append(l.related, found.Href)
+		l.related = append(l.related, found.href)
 	}
 	return nil
 }
@@ -319,8 +369,8 @@ func (f *feed) intervals(decoder *xml.Decoder) ([]intervalReading, error) {
 		if f.readings++; f.readings > maxReadings {
 			return malformed("more than %d interval readings", maxReadings)
 		}
-		var found intervalReading
-		if err := decoder.DecodeElement(&found, &child); err != nil {
+		found, err := f.reading(decoder, child)
+		if err != nil {
 			return err
 		}
 		if found.Value == nil || !plausible(found.Period.Duration) || !plausible(found.Period.Start) {
@@ -330,4 +380,16 @@ func (f *feed) intervals(decoder *xml.Decoder) ([]intervalReading, error) {
 		return nil
 	})
 	return readings, err
+}
+
+// reading reads one reading to its end.
+func (f *feed) reading(decoder *xml.Decoder, start xml.StartElement) (intervalReading, error) {
+	if f.plain != nil {
+		if found, ok := f.plain.reading(); ok {
+			return found, decoder.Skip()
+		}
+	}
+	var found intervalReading
+	err := decoder.DecodeElement(&found, &start)
+	return found, err
 }

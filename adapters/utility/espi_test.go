@@ -175,12 +175,74 @@ func TestParseFeedTellsABrokenConnectionFromABrokenFeed(t *testing.T) {
 	require.ErrorIs(t, err, gone)
 }
 
+// tidy is a feed as machines write it: read the quick way.
+const tidy = `<?xml version="1.0" encoding="UTF-8"?>
+<feed xmlns="http://www.w3.org/2005/Atom"><title>a &lt;b&gt; &quot;c&apos;</title><updated>2026-03-01T00:00:00Z</updated><link rel="next" href="/n?a=1&amp;b=2"/>
+<entry><link rel="self" href="/p/1"/><link rel="related" href="/p/1/M"/><link rel="related" href="/p/1/UsageSummary"/><content><UsagePoint xmlns="http://naesb.org/espi"><ServiceCategory><kind>0</kind></ServiceCategory></UsagePoint></content></entry>
+<entry><link rel="self" href="/p/1/M/1"/><link rel="up" href="/p/1/M"/><link rel="related" href="/p/1/M/1/B"/><link rel="related" href="/t/1"/><content><MeterReading xmlns="http://naesb.org/espi"/></content></entry>
+<entry><link rel="self" href="/t/1"/><content><ReadingType xmlns="http://naesb.org/espi"><flowDirection>1</flowDirection><powerOfTenMultiplier>0</powerOfTenMultiplier><uom>72</uom></ReadingType></content></entry>
+<entry><link rel="self" href="/p/1/M/1/B/1"/><link rel="up" href="/p/1/M/1/B"/><content><IntervalBlock xmlns="http://naesb.org/espi"><IntervalReading><timePeriod><duration>43200</duration><start>1767225600</start></timePeriod><value>7</value></IntervalReading><IntervalReading><timePeriod><start>1767268800</start><duration>43200</duration></timePeriod><value>8</value></IntervalReading></IntervalBlock></content></entry>
+<entry><link rel="self" href="/p/1/UsageSummary/b"/><link rel="up" href="/p/1/UsageSummary"/><content><UsageSummary xmlns="http://naesb.org/espi"><billingPeriod><duration>86400</duration><start>1767225600</start></billingPeriod><billLastPeriod>100000</billLastPeriod><currency>156</currency></UsageSummary></content></entry></feed>
+`
+
+// TestTheQuickWayAgreesWithEncodingXML changes a feed in one to three places;
+// both ways of reading must give the same page or the same error.
+func TestTheQuickWayAgreesWithEncodingXML(t *testing.T) {
+	t.Parallel()
+	page, err := utility.ParseFeed(strings.NewReader(tidy))
+	require.NoError(t, err)
+	require.Equal(t, int64(15), page.Bills[0].Quantity)
+	require.Equal(t, "/n?a=1&b=2", page.Next)
+	pieces := []string{
+		"", " ", "\n", "\r\n", "\t", "<", ">", "/", "&", ";", "\"", "'", "=", "x", "7", "-1", "]]>", "é", "\x00", "\xff", "&amp;", "&#65;", "&nope;",
+		"<!-- c -->", "<![CDATA[5]]>", "<?pi x?>", `<!DOCTYPE f [<!ENTITY a "aaaa">]>`, "<x/>", "</x>", "<value>9</value>", "xml:", `xmlns="u"`, ` xmlns="u"`,
+		` xmlns=""`, ` x:rel="self"`, ` rel="up"`, " a='b'", ` a="b>c"`, "<entry>", "</entry>", "</IntervalReading>", "99999999999999999999",
+	}
+	places := []string{"><", "\">", "=", "</", "<value>", "<IntervalReading", "</value></IntervalReading>", "<duration>", "/>", " rel", "7", "</feed>\n", "<feed"}
+	rapid.Check(t, func(t *rapid.T) {
+		text := tidy
+		for range rapid.IntRange(1, 3).Draw(t, "changes") {
+			piece := rapid.SampledFrom(pieces).Draw(t, "piece")
+			place := rapid.SampledFrom(places).Draw(t, "place")
+			at := rapid.IntRange(0, len(text)).Draw(t, "at")
+			if found := strings.Index(text[at:], place); found >= 0 {
+				at += found + rapid.IntRange(0, len(place)).Draw(t, "within")
+			}
+			cut := rapid.SampledFrom([]int{0, 0, 0, 1, 5, 1_000_000}).Draw(t, "cut")
+			text = text[:at] + piece + text[min(at+cut, len(text)):]
+		}
+		page, err := utility.ParseFeed(strings.NewReader(text))
+		want, wrong := utility.ParseStream(strings.NewReader(text))
+		require.Equal(t, wrong, err)
+		require.Equal(t, want, page)
+	})
+}
+
+func BenchmarkParseFeed(b *testing.B) {
+	const block = `<IntervalReading><timePeriod><duration>86400</duration><start>1767225600</start></timePeriod><value>8</value></IntervalReading>`
+	text := strings.Replace(tidy, "<IntervalReading>", strings.Repeat(block, 1_000)+"<IntervalReading>", 1)
+	for name, parse := range map[string]func(io.Reader) (utility.Page, error){"quick": utility.ParseFeed, "encoding-xml": utility.ParseStream} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(text)))
+			b.ReportAllocs()
+			for b.Loop() {
+				_, err := parse(strings.NewReader(text))
+				require.NoError(b, err)
+			}
+		})
+	}
+}
+
 func FuzzParseFeed(f *testing.F) {
 	f.Add([]byte(sample(f)))
 	f.Add([]byte(statement(2, 7, -3, 42)))
 	f.Add([]byte(`<feed xmlns="http://www.w3.org/2005/Atom"/>`))
+	f.Add([]byte(tidy))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		page, err := utility.ParseFeed(bytes.NewReader(text))
+		want, wrong := utility.ParseStream(bytes.NewReader(text))
+		require.Equal(t, wrong, err)
+		require.Equal(t, want, page)
 		if err != nil {
 			require.Zero(t, page)
 			return
