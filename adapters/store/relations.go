@@ -183,7 +183,7 @@ func (x relationIndex) committed(merchants []string) (map[string]money.Amount, e
 	}
 	sums := map[string]money.Amount{}
 	lines, err := query[amountRow](x.ctx, x.tx, `SELECT merchant_id, CAST(SUM(limit_fen) AS BIGINT) AS fen FROM lines
-		WHERE merchant_id IN ? AND state <> 'closed' GROUP BY merchant_id`, merchants)
+		WHERE merchant_id IN ? AND state <> 'closed' GROUP BY merchant_id`, padded(merchants))
 	if err != nil {
 		return nil, err
 	}
@@ -196,7 +196,7 @@ func (x relationIndex) committed(merchants []string) (map[string]money.Amount, e
 	}
 	offers, err := query[offerRow](x.ctx, x.tx, `SELECT a.merchant_id, d.verdict FROM applications a JOIN decisions d ON d.id = a.decision_id
 		WHERE a.merchant_id IN ? AND a.state = 'approved' AND a.id <> ? AND (a.offer_expires_at IS NULL OR a.offer_expires_at > ?)`,
-		merchants, x.exclude, x.at.UnixMicro())
+		padded(merchants), x.exclude, x.at.UnixMicro())
 	if err != nil {
 		return nil, err
 	}

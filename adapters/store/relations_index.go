@@ -24,7 +24,20 @@ type relationIndex struct {
 var _ relations.Index = relationIndex{}
 
 // unionParts is how many parts of a compound SELECT go into one statement.
-const unionParts = 100
+const (
+	unionParts   = 100
+	appliedParts = 32 // identifiers, three windows each
+)
+
+// padded fills a list up to one of a few lengths, with zeros that match
+// nothing: each length is a statement to prepare, on each connection.
+func padded[T any](list []T) []T {
+	most := 4
+	for most < len(list) {
+		most *= 2
+	}
+	return append(slices.Clip(list), make([]T, min(most, max(unionParts, len(list)))-len(list))...)
+}
 
 func rowsOf(list []identifierRow) []relations.Row {
 	rows := make([]relations.Row, len(list))
@@ -38,23 +51,23 @@ func rowsOf(list []identifierRow) []relations.Row {
 
 // Of lists the identifiers of some merchants.
 func (x relationIndex) Of(merchants []string) ([]relations.Row, error) {
-	list, err := query[identifierRow](x.ctx, x.tx, "SELECT merchant_id, kind, ident_key, orders FROM merchant_identifiers WHERE merchant_id IN ?", merchants)
+	list, err := query[identifierRow](x.ctx, x.tx, "SELECT merchant_id, kind, ident_key, orders FROM merchant_identifiers WHERE merchant_id IN ?", padded(merchants))
 	return rowsOf(list), err
 }
 
 // Carriers lists who carries each identifier. One part of a statement for
 // each, so that a hub of a million costs no more than its bound.
 func (x relationIndex) Carriers(ids []relations.Named) ([]relations.Row, error) {
+	one := `SELECT * FROM (SELECT merchant_id, kind, ident_key, orders FROM merchant_identifiers
+		WHERE ident_key = ? AND kind = ? ORDER BY applied_at DESC` + limited(evidence.MaxHolders+1) + ") AS part"
 	var all []relations.Row
 	for part := range slices.Chunk(ids, unionParts) {
-		var parts []string
-		var args []any
-		for _, id := range part {
-			parts = append(parts, fmt.Sprintf(`SELECT * FROM (SELECT merchant_id, kind, ident_key, orders FROM merchant_identifiers
-				WHERE ident_key = ? AND kind = ? ORDER BY applied_at DESC LIMIT %d) AS part`, evidence.MaxHolders+1))
+		full := padded(part)
+		args := make([]any, 0, 2*len(full))
+		for _, id := range full {
 			args = append(args, id.Key, string(id.Kind))
 		}
-		list, err := query[identifierRow](x.ctx, x.tx, strings.Join(parts, " UNION ALL "), args...)
+		list, err := query[identifierRow](x.ctx, x.tx, strings.Join(slices.Repeat([]string{one}, len(full)), " UNION ALL "), args...)
 		if err != nil {
 			return nil, err
 		}
@@ -77,11 +90,11 @@ func (x relationIndex) Applied(ids []relations.Named) ([][3]int64, error) {
 	for from := 0; from < len(ids); from += unionParts / 3 {
 		var parts []string
 		var args []any
-		for i := from; i < min(from+unionParts/3, len(ids)); i++ {
+		for i, id := range padded(ids[from:min(from+appliedParts, len(ids))]) {
 			for within, window := range []time.Duration{burstDay, burstNear, burstBase} {
 				parts = append(parts, fmt.Sprintf(`SELECT %d AS at, %d AS within, COUNT(*) AS count FROM (SELECT 1 FROM merchant_identifiers
 					WHERE ident_key = ? AND kind = ? AND applied_at > ? LIMIT %d) AS part`, i, within, relations.MaxApplied))
-				args = append(args, ids[i].Key, string(ids[i].Kind), x.at.Add(-window).UnixMicro())
+				args = append(args, id.Key, string(id.Kind), x.at.Add(-window).UnixMicro())
 			}
 		}
 		rows, err := query[countRow](x.ctx, x.tx, strings.Join(parts, " UNION ALL "), args...)
@@ -89,7 +102,9 @@ func (x relationIndex) Applied(ids []relations.Named) ([][3]int64, error) {
 			return nil, err
 		}
 		for _, row := range rows {
-			counts[row.At][row.Within] = int64(row.Count)
+			if at := from + row.At; at < len(ids) {
+				counts[at][row.Within] = int64(row.Count)
+			}
 		}
 	}
 	return counts, nil
@@ -116,7 +131,7 @@ func (x relationIndex) Standing(merchants []string) ([]evidence.RelatedMerchant,
 		COALESCE((SELECT orders FROM merchant_customers WHERE merchant_id = m.id), 0) AS orders,
 		(SELECT COUNT(*) FROM lines WHERE merchant_id = m.id AND used_fen > 0) AS drew,
 		(SELECT COUNT(*) FROM decisions WHERE merchant_id = m.id AND application_id <> ? AND outcome = 'declined' AND decided_at > ?) AS declined
-		FROM merchants m WHERE m.id IN ?`, x.exclude, x.at.Add(-declineMemory).UnixMicro(), merchants)
+		FROM merchants m WHERE m.id IN ?`, x.exclude, x.at.Add(-declineMemory).UnixMicro(), padded(merchants))
 	if err != nil {
 		return nil, err
 	}
