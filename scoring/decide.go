@@ -33,6 +33,7 @@ type decision struct {
 	// relations is nil where they were not read.
 	relations *Relations
 
+	facts    policy.Facts // what the rules see of it
 	lane     string
 	scorer   *scorecard.Scorer
 	settings *Lane
@@ -42,6 +43,8 @@ type decision struct {
 	notes    []Reason // worth telling, deciding nothing
 	caps     []pricing.Cap
 	capCells []int // for each cap, its degradation, or -1
+	capRoom  [4]pricing.Cap
+	cellRoom [4]int
 }
 
 func (d *decision) run() Verdict {
@@ -49,7 +52,9 @@ func (d *decision) run() Verdict {
 		Reasons: []Reason{}, Authenticity: d.report.Authenticity, Features: d.vector, Versions: d.engine.versions,
 		Relations: d.relations,
 	}
-	facts := &policy.Facts{Applicant: d.in.Applicant, Vector: d.vector, Final: d.in.Final, States: d.states}
+	d.caps, d.capCells = d.capRoom[:0], d.cellRoom[:0]
+	facts := &d.facts
+	*facts = policy.Facts{Applicant: d.in.Applicant, Vector: d.vector, Final: d.in.Final, States: policy.StatesOf(d.states)}
 	d.apply(d.engine.policy.Run(policy.KnockOut, facts))
 	d.chooseLane()
 	d.score(facts)
@@ -86,8 +91,8 @@ func (d *decision) chooseLane() {
 	if !known || !dated || orders < choice.MinOrders365 || age < choice.MinShopAgeDays || !read(d.states[evidence.Bureau]) {
 		lane = policy.ThinFile
 	}
-	for _, source := range evidence.Sources {
-		if d.engine.strategy.Matrix.Cell(source, d.states[source], "", d.in.Final).Do == policy.Thin {
+	for at := range evidence.Sources {
+		if cell := d.engine.cells.Cell(at, d.facts.States[at], "", d.in.Final); cell != nil && cell.Do == policy.Thin {
 			lane = policy.ThinFile
 		}
 	}
@@ -111,11 +116,15 @@ func (d *decision) score(facts *policy.Facts) {
 // degrade applies the matrix, source by source, and records each cell of a
 // source that is not simply known.
 func (d *decision) degrade() {
-	for _, source := range evidence.Sources {
-		state := d.states[source]
-		effect := d.engine.strategy.Matrix.Cell(source, state, d.lane, d.in.Final)
-		if state == evidence.Known && effect.Do == policy.Proceed {
+	for at, source := range evidence.Sources {
+		state := d.facts.States[at]
+		cell := d.engine.cells.Cell(at, state, d.lane, d.in.Final)
+		if state == evidence.Known && cell == nil {
 			continue
+		}
+		effect := policy.Effect{Do: policy.Proceed}
+		if cell != nil {
+			effect = *cell
 		}
 		d.verdict.Degradations = append(d.verdict.Degradations, Degradation{Source: source, State: state, Effect: effect.Do})
 		effect.WaitFor = []evidence.Source{source}
@@ -208,8 +217,7 @@ func (d *decision) decline() {
 		d.verdict.RetryAfter = days
 	}
 	signals := d.verdict.Authenticity.Signals
-	list := slices.Concat(d.declines, signals[:min(len(signals), 2)], d.notes, d.scorer.Reasons(d.vector))
-	d.verdict.Reasons = trim(list)
+	d.verdict.Reasons = d.scorer.Reasons(trim(d.declines, signals[:min(len(signals), 2)], d.notes), d.vector, maxReasons)
 }
 
 // offer computes limit and price, and declines where neither can be given.
@@ -243,7 +251,7 @@ func (d *decision) price(limit money.Amount, band pricing.Band, bounds, climbed 
 	}
 	d.recordCaps(bounds)
 	d.verdict.Outcome, d.verdict.Terms = Approved, &terms
-	d.verdict.Reasons = trim(slices.Concat(bounds, notes, climbed, d.notes, d.scorer.Reasons(d.vector)))
+	d.verdict.Reasons = d.scorer.Reasons(trim(bounds, notes, climbed, d.notes), d.vector, maxReasons)
 	return true
 }
 
@@ -262,15 +270,17 @@ func (d *decision) recordCaps(bounds []Reason) {
 	}
 }
 
-// trim keeps the first reasons, each code once.
-func trim(list []Reason) []Reason {
+// trim keeps the first reasons of the lists, each code once.
+func trim(lists ...[]Reason) []Reason {
 	kept := make([]Reason, 0, maxReasons)
-	for _, reason := range list {
-		if len(kept) == maxReasons {
-			break
-		}
-		if !slices.ContainsFunc(kept, func(other Reason) bool { return other.Code == reason.Code }) {
-			kept = append(kept, reason)
+	for _, list := range lists {
+		for i := range list {
+			if len(kept) == maxReasons {
+				return kept
+			}
+			if !slices.ContainsFunc(kept, func(other Reason) bool { return other.Code == list[i].Code }) {
+				kept = append(kept, list[i])
+			}
 		}
 	}
 	return kept

@@ -30,6 +30,7 @@ type Engine struct {
 	standard  *scorecard.Scorer
 	thinFile  *scorecard.Scorer
 	policy    *policy.Policy
+	cells     *policy.Cells // the matrix
 }
 
 // Versions names the strategy and the code; lane and scorecard are those of a

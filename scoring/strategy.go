@@ -164,6 +164,7 @@ func (e *Engine) compile() error {
 	if e.policy, err = policy.New(strategy.Rules); err != nil {
 		return &StrategyError{"rules", err}
 	}
+	e.cells = strategy.Matrix.Cells()
 	return e.checkReasons()
 }
 

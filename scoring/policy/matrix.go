@@ -75,13 +75,69 @@ func (m Matrix) Validate() error {
 // lane proceeds.
 func (m Matrix) Cell(source evidence.Source, state evidence.State, lane string, final bool) Effect {
 	effect := m[source][state]
-	if final && effect.Do == Defer && effect.Final != nil {
-		effect = *effect.Final
+	if of := effect.in(lane, final); of != nil {
+		return *of
 	}
-	if effect.Lane != "" && effect.Lane != lane {
-		return Effect{Do: Proceed}
+	return Effect{Do: Proceed}
+}
+
+// in gives what follows of a cell, nil where it proceeds for being bound to
+// another lane.
+func (e *Effect) in(lane string, final bool) *Effect {
+	if final && e.Do == Defer && e.Final != nil {
+		e = e.Final
+	}
+	if e.Lane != "" && e.Lane != lane {
+		return nil
+	}
+	return e
+}
+
+// Cells is a matrix laid out to be read by a source's place.
+type Cells [len(evidence.Sources)][5]Effect
+
+// Cells lays the matrix out.
+func (m Matrix) Cells() *Cells {
+	var cells Cells
+	for at, source := range evidence.Sources {
+		for state, effect := range m[source] {
+			if column := columnOf(state); column >= 0 {
+				cells[at][column] = effect
+			}
+		}
+	}
+	return &cells
+}
+
+// Cell is Matrix.Cell by a source's place in evidence.Sources; nil proceeds.
+// The effect is the matrix's own: to be read only.
+func (c *Cells) Cell(source int, state evidence.State, lane string, final bool) *Effect {
+	column := columnOf(state)
+	if column < 0 {
+		return nil
+	}
+	effect := c[source][column].in(lane, final)
+	if effect == nil || effect.Do == Proceed {
+		return nil
 	}
 	return effect
+}
+
+func columnOf(state evidence.State) int {
+	switch state {
+	case evidence.Known:
+		return 0
+	case evidence.Stale:
+		return 1
+	case evidence.Empty:
+		return 2
+	case evidence.Down:
+		return 3
+	case evidence.Withheld:
+		return 4
+	default:
+		return -1
+	}
 }
 
 func (e Effect) validate(mayWait bool) error {

@@ -28,7 +28,18 @@ type Facts struct {
 	PDPpm     int64
 	Lane      string
 	Final     bool
-	States    map[evidence.Source]evidence.State
+	States    SourceStates
+}
+
+// SourceStates holds the state of each source, in the order of evidence.Sources.
+type SourceStates [len(evidence.Sources)]evidence.State
+
+// StatesOf lists the states of a map.
+func StatesOf(states map[evidence.Source]evidence.State) (list SourceStates) {
+	for i, source := range evidence.Sources {
+		list[i] = states[source]
+	}
+	return list
 }
 
 func applicantInts() []string {
@@ -52,8 +63,9 @@ type Fired struct {
 // lend. Waiting would not mend it, so it does not defer.
 func (p *Policy) Run(stage string, facts *Facts) []Fired {
 	var list []Fired
-	for i := range p.byStage[stage] {
-		ready := &p.byStage[stage][i]
+	rules := p.byStage[stage]
+	for i := range rules {
+		ready := &rules[i]
 		fired, err := ready.fires(facts)
 		switch {
 		case err != nil:

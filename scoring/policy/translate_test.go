@@ -42,9 +42,8 @@ func anyFacts(t *rapid.T) *policy.Facts {
 	if rapid.IntRange(0, 9).Draw(t, "blank") == 0 {
 		return facts // before the sources are asked
 	}
-	facts.States = map[evidence.Source]evidence.State{}
-	for _, source := range evidence.Sources {
-		facts.States[source] = state.Draw(t, string(source))
+	for i, source := range evidence.Sources {
+		facts.States[i] = state.Draw(t, string(source))
 	}
 	// Few values, dealt out over all features: drawing each would be slow.
 	values := rapid.SliceOfN(value, 8, 16).Draw(t, "values")

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"strings"
 
 	"cel.dev/cel-go/cel"
@@ -65,8 +66,9 @@ func textOf(name string) func(*Facts) string {
 	case "lane":
 		return func(f *Facts) string { return f.Lane }
 	}
-	if source, isState := strings.CutPrefix(name, statePrefix); isState {
-		return func(f *Facts) string { return string(f.States[evidence.Source(source)]) }
+	source, isState := strings.CutPrefix(name, statePrefix)
+	if at := slices.Index(evidence.Sources[:], evidence.Source(source)); isState && at >= 0 {
+		return func(f *Facts) string { return string(f.States[at]) }
 	}
 	return nil
 }

@@ -65,12 +65,15 @@ const (
 // compiled is an attribute ready to score.
 type compiled struct {
 	feature features.ID
-	best    int64 // most points any of its bins gives
+	best    int64  // most points any of its bins gives
+	missing string // reason codes
+	stale   string
 }
 
 // Scorer is a validated card. Safe for concurrent use.
 type Scorer struct {
 	card     Card
+	version  string
 	compiled []compiled
 	anchors  []Anchor // rising points, falling PD
 }
@@ -80,7 +83,7 @@ func New(card Card) (*Scorer, error) {
 	if err := validate(&card); err != nil {
 		return nil, err
 	}
-	scorer := &Scorer{card: card, anchors: card.PDTable}
+	scorer := &Scorer{card: card, version: card.Name + "@" + card.Version, anchors: card.PDTable}
 	for i := range card.Attributes {
 		attribute := &card.Attributes[i]
 		id, _ := features.Index(attribute.Feature)
@@ -88,7 +91,7 @@ func New(card Card) (*Scorer, error) {
 		for _, bin := range attribute.Bins {
 			best = max(best, bin.Points)
 		}
-		scorer.compiled = append(scorer.compiled, compiled{id, best})
+		scorer.compiled = append(scorer.compiled, compiled{id, best, attribute.Reason + MissingSuffix, attribute.Reason + StaleSuffix})
 	}
 	if len(scorer.anchors) == 0 {
 		scorer.anchors = anchors(card.Scaling)
@@ -184,36 +187,57 @@ func compare(a, b int64) int {
 	return 0
 }
 
-// Reasons lists the attributes that lost points against their best bin, most
-// points first, with the feature's value as argument where it has one.
-func (s *Scorer) Reasons(vector features.Vector) []verdict.Reason {
-	var list []verdict.Reason
+// loss is an attribute that lost points.
+type loss struct {
+	points int64
+	code   string
+	value  *verdict.FeatureValue
+}
+
+// Reasons adds to a list the attributes that lost points against their best
+// bin, most points first, with the feature's value as argument where it has
+// one: each code once, and no more than make the list most long.
+func (s *Scorer) Reasons(list []verdict.Reason, vector features.Vector, most int) []verdict.Reason {
+	var room [64]loss
+	losses := room[:0]
 	for i := range s.compiled {
-		attribute, value := &s.card.Attributes[i], &vector[s.compiled[i].feature]
-		lost := s.compiled[i].best - attribute.points(value)
-		if lost <= 0 {
+		made, attribute := &s.compiled[i], &s.card.Attributes[i]
+		value := &vector[made.feature]
+		lost := loss{made.best - attribute.points(value), attribute.Reason, value}
+		if lost.points <= 0 {
 			continue
 		}
-		reason := verdict.Reason{Code: attribute.Reason, Points: lost}
 		switch value.State {
 		case verdict.FeatureKnown:
-			reason.Args = map[string]int64{value.Name: value.Value}
 		case verdict.FeatureStale:
-			reason.Code += StaleSuffix
-			reason.Args = map[string]int64{value.Name: value.Value}
+			lost.code = made.stale
 		default:
-			reason.Code += MissingSuffix
+			lost.code = made.missing
+		}
+		losses = append(losses, lost)
+	}
+	slices.SortFunc(losses, func(a, b loss) int {
+		if a.points != b.points {
+			return compare(b.points, a.points)
+		}
+		return strings.Compare(a.code, b.code)
+	})
+	for i := range losses {
+		lost := &losses[i]
+		if len(list) >= most {
+			break
+		}
+		if slices.ContainsFunc(list, func(other verdict.Reason) bool { return other.Code == lost.code }) {
+			continue
+		}
+		reason := verdict.Reason{Code: lost.code, Points: lost.points}
+		if state := lost.value.State; state == verdict.FeatureKnown || state == verdict.FeatureStale {
+			reason.Args = map[string]int64{lost.value.Name: lost.value.Value}
 		}
 		list = append(list, reason)
 	}
-	slices.SortFunc(list, func(a, b verdict.Reason) int {
-		if a.Points != b.Points {
-			return compare(b.Points, a.Points)
-		}
-		return strings.Compare(a.Code, b.Code)
-	})
 	return list
 }
 
 // Version names the card: name@version.
-func (s *Scorer) Version() string { return s.card.Name + "@" + s.card.Version }
+func (s *Scorer) Version() string { return s.version }

@@ -75,7 +75,7 @@ func TestPointsAddUpAndReasonsAreThePointsLost(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			require.Equal(t, test.score, scorer.Score(vector(test.values)))
-			require.Equal(t, test.reasons, scorer.Reasons(vector(test.values)))
+			require.Equal(t, test.reasons, scorer.Reasons(nil, vector(test.values), 99))
 		})
 	}
 	require.Equal(t, "test@3", scorer.Version())
