@@ -51,43 +51,43 @@ func german(r *runner, set *Set) error {
 func taiwan(r *runner, set *Set) error {
 	set.Title = "Taiwan credit cards"
 	set.Protocol = []string{"Random 70/30 by outcome, seed 310; figures on the 30 % held out."}
-	file, err := r.use(set, "taiwan/taiwan.csv.gz")
+	best, err := r.heldOut(set, "taiwan", "taiwan/taiwan.csv.gz")
 	if err != nil {
 		return err
 	}
-	spec, err := r.spec("taiwan")
-	if err != nil {
-		return err
-	}
-	spec.Split = &train.SplitSpec{By: "random", Share: 0.3}
-	const sample = "30 % held out"
-	if _, err := r.both(set, file, spec, sample); err != nil {
-		return err
-	}
-	set.atLeast("better model, AUC held out (floor of a plain card: 0.771)", set.best(sample).AUC.AUC, 0.775)
+	set.atLeast("better model, AUC held out (floor of a plain card: 0.771)", best.AUC.AUC, 0.775)
 	return nil
 }
 
 func gmsc(r *runner, set *Set) error {
 	set.Title = "Give Me Some Credit"
 	set.Protocol = []string{"Random 70/30 by outcome of the 105,000 labelled rows, seed 310; figures on the 31,500 held out. Training time is printed by the command and stands in performance.md."}
-	file, err := r.use(set, "gmsc/train_105000.csv.gz")
+	best, err := r.heldOut(set, "gmsc", "gmsc/train_105000.csv.gz")
 	if err != nil {
 		return err
 	}
-	spec, err := r.spec("gmsc")
+	set.atLeast("better model, AUC held out (plain card: 0.860; winner of the competition, on other rows: 0.8696)", best.AUC.AUC, 0.862)
+	set.atLeast("better model, KS held out (plain card: 0.560)", best.KS, 0.56)
+	return nil
+}
+
+// heldOut trains both kinds on a random 70 % of a file and gives the better one
+// by its AUC on the rest.
+func (r *runner) heldOut(set *Set, name, data string) (Result, error) {
+	file, err := r.use(set, data)
 	if err != nil {
-		return err
+		return Result{}, err
+	}
+	spec, err := r.spec(name)
+	if err != nil {
+		return Result{}, err
 	}
 	spec.Split = &train.SplitSpec{By: "random", Share: 0.3}
 	const sample = "30 % held out"
 	if _, err := r.both(set, file, spec, sample); err != nil {
-		return err
+		return Result{}, err
 	}
-	best := set.best(sample)
-	set.atLeast("better model, AUC held out (plain card: 0.860; winner of the competition, on other rows: 0.8696)", best.AUC.AUC, 0.862)
-	set.atLeast("better model, KS held out (plain card: 0.560)", best.KS, 0.56)
-	return nil
+	return set.best(sample), nil
 }
 
 func sba(r *runner, set *Set) error {
