@@ -21,15 +21,12 @@ type Activities struct {
 // registrationStanding is what the Registration workflow steers by.
 type registrationStanding struct {
 	State    merchant.State
-	Checking bool // a source has not answered about some step
+	Checking bool  // a source has not answered about some step
+	Version  int64 // of the merchant this was read from; a later one counts
 }
 
 func standingOf(m merchant.Merchant) registrationStanding {
-	standing := registrationStanding{State: m.State}
-	for _, progress := range m.Steps {
-		standing.Checking = standing.Checking || progress.State == merchant.StepChecking
-	}
-	return standing
+	return registrationStanding{State: m.State, Checking: m.Checking(), Version: m.Version}
 }
 
 // SubmitStep applies one registration step.

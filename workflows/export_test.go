@@ -32,6 +32,12 @@ func MakeStanding(state merchant.State, checking bool) RegistrationStanding {
 	return registrationStanding{State: state, Checking: checking}
 }
 
+// AtVersion says which version of the merchant a standing was read from.
+func AtVersion(standing RegistrationStanding, version int64) RegistrationStanding {
+	standing.Version = version
+	return standing
+}
+
 // DecodeInput reads the input of a continued workflow.
 func DecodeInput(input *commonpb.Payloads, into any) error {
 	return converter.GetDefaultDataConverter().FromPayloads(input, into)

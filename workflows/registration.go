@@ -5,6 +5,7 @@ import (
 
 	"go.temporal.io/sdk/workflow"
 
+	"loan310/app/fault"
 	"loan310/app/merchant"
 	"loan310/scoring/evidence"
 )
@@ -66,9 +67,7 @@ func (r *registrationRun) run(ctx workflow.Context) error {
 			round = 0
 		case r.standing.Checking:
 			round++
-			if err := r.recheck(ctx); err != nil {
-				return err
-			}
+			r.recheck(ctx)
 		default:
 			return nil // abandoned
 		}
@@ -95,14 +94,32 @@ func (r *registrationRun) submit(ctx workflow.Context, step Submission) error {
 	err := workflow.ExecuteLocalActivity(ctx, activities.SubmitStep, r.merchantID, step).Get(ctx, &standing)
 	r.touched++
 	if err != nil {
+		if fault.KindOf(faultOf(err)) != fault.Invalid {
+			r.standing.Checking = true // what was stored before it failed is not known: look
+		}
 		return err
 	}
-	r.standing = standing
+	r.learn(standing)
 	return nil
 }
 
-func (r *registrationRun) recheck(ctx workflow.Context) error {
+// recheck asks again. An error that is not tried again (the merchant is held
+// by another thing) must not end the registration: the next round looks again.
+func (r *registrationRun) recheck(ctx workflow.Context) {
 	var activities *Activities
+	var standing registrationStanding
 	ctx = workflow.WithLocalActivityOptions(ctx, untilItWorks(30*time.Second))
-	return workflow.ExecuteLocalActivity(ctx, activities.RecheckRegistration, r.merchantID).Get(ctx, &r.standing)
+	if err := workflow.ExecuteLocalActivity(ctx, activities.RecheckRegistration, r.merchantID).Get(ctx, &standing); err != nil {
+		workflow.GetLogger(ctx).Warn("registration not rechecked", "error", err)
+		return
+	}
+	r.learn(standing)
+}
+
+// learn takes what an activity read, unless a later state is known: a recheck
+// and a step handed in go on side by side, and end in any order.
+func (r *registrationRun) learn(standing registrationStanding) {
+	if standing.Version >= r.standing.Version {
+		r.standing = standing
+	}
 }

@@ -148,6 +148,42 @@ func TestRegistrationAsksAgainWhileTheMerchantGoesOn(t *testing.T) {
 	require.NoError(t, env.GetWorkflowError())
 }
 
+func TestRecheckThatCannotBeDoneDoesNotEndTheRegistration(t *testing.T) {
+	t.Parallel()
+	env := environment(t)
+	step := workflows.Submission{Step: merchant.StepLicence, LicenceNumber: "91350100M000100Y43"}
+	env.OnActivity(activities.SubmitStep, mock.Anything, "m1", step).Return(standing(merchant.Registering, true), nil).Once()
+	env.OnActivity(activities.RecheckRegistration, mock.Anything, "m1").
+		Return(standing("", false), workflows.Refuse(fault.New(fault.Conflict, fault.CodeWrongState, "meanwhile"))).Once()
+	env.OnActivity(activities.RecheckRegistration, mock.Anything, "m1").Return(standing(merchant.Active, false), nil).Once()
+	env.RegisterDelayedCallback(func() {
+		env.UpdateWorkflow(workflows.SubmitStepUpdate, "k1", accepted(t), step)
+	}, time.Millisecond)
+	env.ExecuteWorkflow(workflows.RegistrationName, workflows.RegistrationInput{MerchantID: "m1"})
+	require.NoError(t, env.GetWorkflowError())
+}
+
+func TestStepHandedInDuringARecheckIsNotForgotten(t *testing.T) {
+	t.Parallel()
+	env := environment(t)
+	licence := workflows.Submission{Step: merchant.StepLicence, LicenceNumber: "91350100M000100Y43"}
+	payout := workflows.Submission{Step: merchant.StepPayout, Rail: "wallet", AccountNumber: "6123451234567893"}
+	env.OnActivity(activities.SubmitStep, mock.Anything, "m1", licence).
+		Return(workflows.AtVersion(standing(merchant.Registering, true), 1), nil).Once()
+	// The recheck read version 2, before the payout account was left to be
+	// checked as version 3, and its answer comes after that one's.
+	env.OnActivity(activities.RecheckRegistration, mock.Anything, "m1").
+		Return(workflows.AtVersion(standing(merchant.Registering, false), 2), nil).Once()
+	env.OnActivity(activities.SubmitStep, mock.Anything, "m1", payout).
+		Return(workflows.AtVersion(standing(merchant.Registering, true), 3), nil).Once()
+	env.OnActivity(activities.RecheckRegistration, mock.Anything, "m1").
+		Return(workflows.AtVersion(standing(merchant.Active, false), 4), nil).Once()
+	env.RegisterDelayedCallback(func() { env.UpdateWorkflow(workflows.SubmitStepUpdate, "k1", accepted(t), licence) }, time.Millisecond)
+	env.RegisterDelayedCallback(func() { env.UpdateWorkflow(workflows.SubmitStepUpdate, "k2", accepted(t), payout) }, time.Second)
+	env.ExecuteWorkflow(workflows.RegistrationName, workflows.RegistrationInput{MerchantID: "m1"})
+	require.NoError(t, env.GetWorkflowError())
+}
+
 func TestRefusedStepTellsTheCallerAndLeavesTheRegistrationOpen(t *testing.T) {
 	t.Parallel()
 	env := environment(t)

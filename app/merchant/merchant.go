@@ -6,6 +6,7 @@ package merchant
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"loan310/app/audit"
@@ -129,6 +130,43 @@ func (m Merchant) Next() Step {
 		}
 	}
 	return ""
+}
+
+// needs names the step whose answer a step is held against.
+func (s Step) needs() (Step, bool) {
+	switch s {
+	case StepLegalRep:
+		return StepLicence, true
+	case StepPayout:
+		return StepLegalRep, true
+	default:
+		return "", false
+	}
+}
+
+// pending tells whether asking again may bring a step on: a source has not
+// answered about it, and the step it is held against does not wait for the
+// merchant.
+func (m Merchant) pending(step Step) bool {
+	if m.Steps[step].State != StepChecking {
+		return false
+	}
+	before, held := step.needs()
+	return !held || m.Steps[before].State == StepVerified || m.pending(before)
+}
+
+// Checking tells whether asking the sources again may bring any step on.
+func (m Merchant) Checking() bool { return slices.ContainsFunc(Steps[:], m.pending) }
+
+// reopen puts the steps held against this one back to be checked: what they
+// were compared with has been given anew.
+func (m Merchant) reopen(step Step) {
+	for _, later := range Steps {
+		if before, held := later.needs(); held && before == step && m.Steps[later].State != "" {
+			m.Steps[later] = Progress{State: StepChecking, Code: CodeReopened, At: m.Steps[later].At}
+			m.reopen(later)
+		}
+	}
 }
 
 // Complete tells whether every step is verified.

@@ -23,6 +23,7 @@ const (
 	CodeAccountMismatch  fault.Code = "account_not_matched"
 	CodeStepOrder        fault.Code = "step_out_of_order"
 	CodeConsentVersion   fault.Code = "consent_wording_outdated"
+	CodeReopened         fault.Code = "held_against_new_answer"
 	CodeConsentSource    fault.Code = "consent_source_unknown"
 	CodeRail             fault.Code = "payout_rail_unknown"
 	CodeLanguage         fault.Code = "language_unknown"
@@ -88,6 +89,9 @@ func (s *Service) SubmitLicence(ctx context.Context, id, number string) (Merchan
 		return Merchant{}, err
 	}
 	return s.change(ctx, id, StepLicence, func(m *Merchant) error {
+		if code != m.Licence.Number {
+			m.reopen(StepLicence)
+		}
 		m.Licence = Licence{Number: code}
 		return s.checkLicence(ctx, m)
 	})
@@ -128,7 +132,10 @@ func (s *Service) SubmitLegalRep(ctx context.Context, id, name, number string) (
 		if err := after(m, StepLicence); err != nil {
 			return err
 		}
-		m.LegalRep = LegalRep{Name: Secret(name), IdentityNumber: Secret(code)}
+		if given := (LegalRep{Name: Secret(name), IdentityNumber: Secret(code)}); given != m.LegalRep {
+			m.reopen(StepLegalRep)
+			m.LegalRep = given
+		}
 		return s.checkLegalRep(ctx, m)
 	})
 }
@@ -164,12 +171,13 @@ func (s *Service) SubmitPayout(ctx context.Context, id, rail, account string) (M
 		if err := after(m, StepLegalRep); err != nil {
 			return err
 		}
-		m.Payout = PayoutAccount{Rail: rail, Number: Secret(number), Holder: m.LegalRep.Name}
+		m.Payout = PayoutAccount{Rail: rail, Number: Secret(number)}
 		return s.checkPayout(ctx, m)
 	})
 }
 
 func (s *Service) checkPayout(ctx context.Context, m *Merchant) error {
+	m.Payout.Holder = m.LegalRep.Name
 	match, err := s.deps.Identity.Account(ctx, m.Payout.Number.Reveal(), m.Payout.Holder.Reveal(), m.LegalRep.IdentityNumber.Reveal())
 	if err != nil {
 		return err
@@ -244,7 +252,8 @@ func (s *Service) WithdrawConsent(ctx context.Context, id string, source evidenc
 	return m, nil
 }
 
-// Recheck asks again about every step left Checking, in order.
+// Recheck asks again about every step left Checking, in order. A step held
+// against one that waits for the merchant is left as it is.
 func (s *Service) Recheck(ctx context.Context, id string) (Merchant, error) {
 	checks := map[Step]func(context.Context, *Merchant) error{
 		StepLicence: s.checkLicence, StepLegalRep: s.checkLegalRep, StepPayout: s.checkPayout,
@@ -252,7 +261,7 @@ func (s *Service) Recheck(ctx context.Context, id string) (Merchant, error) {
 	m, err := s.deps.Store.Merchant(ctx, id)
 	for _, step := range Steps {
 		check := checks[step]
-		if err != nil || check == nil || m.Steps[step].State != StepChecking {
+		if err != nil || check == nil || !m.pending(step) {
 			continue
 		}
 		m, err = s.change(ctx, id, step, func(m *Merchant) error { return check(ctx, m) })

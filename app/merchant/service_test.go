@@ -188,6 +188,60 @@ func TestRecheckThatIsRefusedAsksTheMerchantAgain(t *testing.T) {
 	require.Equal(t, merchant.StepLegalRep, m.Next())
 }
 
+func TestRefusedLicenceLeavesNothingToAskAboutUntilANewOneIsGiven(t *testing.T) {
+	t.Parallel()
+	service, s, id := newService(t)
+	s.down = fault.New(fault.Unavailable, fault.CodeProviderDown, "down")
+	m := finish(t, service, id)
+	require.True(t, m.Checking())
+	s.down, s.record.Status = nil, evidence.RegistryRevoked
+	m, err := service.Recheck(t.Context(), id)
+	require.NoError(t, err)
+	require.Equal(t, merchant.StepRejected, m.Steps[merchant.StepLicence].State)
+	require.Equal(t, merchant.StepChecking, m.Steps[merchant.StepLegalRep].State, "nothing to hold the name against")
+	require.False(t, m.Checking(), "the merchant must act; asking again brings nothing")
+	require.Equal(t, merchant.StepLicence, m.Next())
+
+	s.record.Status = evidence.RegistryActive
+	m, err = service.SubmitLicence(t.Context(), id, "91330100799655058B")
+	require.NoError(t, err)
+	require.True(t, m.Checking())
+	m, err = service.Recheck(t.Context(), id)
+	require.NoError(t, err)
+	require.Equal(t, merchant.Active, m.State)
+}
+
+func TestNewLicenceIsHeldAgainstThePersonGivenBefore(t *testing.T) {
+	t.Parallel()
+	service, s, id := newService(t)
+	_, err := service.SubmitLicence(t.Context(), id, licence)
+	require.NoError(t, err)
+	_, err = service.SubmitLegalRep(t.Context(), id, rep, identity)
+	require.NoError(t, err)
+	_, err = service.SubmitPayout(t.Context(), id, "wallet", account)
+	require.NoError(t, err)
+	s.record.LegalRep = "李四"
+	m, err := service.SubmitLicence(t.Context(), id, "91330100799655058B")
+	require.NoError(t, err)
+	require.Equal(t, merchant.StepChecking, m.Steps[merchant.StepPayout].State)
+	m, err = service.GiveConsents(t.Context(), id, merchant.ConsentVersion, "en", all)
+	require.NoError(t, err)
+	require.Equal(t, merchant.Registering, m.State, "one person's licence, another's account")
+	m, err = service.Recheck(t.Context(), id)
+	require.NoError(t, err)
+	require.Equal(t, merchant.StepRejected, m.Steps[merchant.StepLegalRep].State)
+	require.Equal(t, merchant.CodeNotLegalRep, m.Steps[merchant.StepLegalRep].Code)
+	require.False(t, m.Checking())
+
+	m, err = service.SubmitLegalRep(t.Context(), id, "李四", "440524188001010014")
+	require.NoError(t, err)
+	require.True(t, m.Checking(), "the account has not been held against the new person")
+	m, err = service.Recheck(t.Context(), id)
+	require.NoError(t, err)
+	require.Equal(t, merchant.Active, m.State)
+	require.Equal(t, "李四", m.Payout.Holder.Reveal())
+}
+
 func TestStepsAreTakenInOrder(t *testing.T) {
 	t.Parallel()
 	service, _, id := newService(t)
