@@ -15,13 +15,32 @@ type Account string
 
 // The chart of accounts. Debit balances are positive.
 const (
-	PrincipalReceivable Account = "principal_receivable" // owed to us by merchants
-	PayoutInTransit     Account = "payout_in_transit"    // promised to merchants, not yet confirmed by a rail
-	Settlement          Account = "settlement"           // our money at the rails
+	PrincipalReceivable Account = "principal_receivable"  // owed to us by merchants
+	InterestReceivable  Account = "interest_receivable"   // interest due and not paid
+	PenaltyReceivable   Account = "penalty_receivable"    // late interest not paid
+	FeeReceivable       Account = "fee_receivable"        // fees due and not paid
+	PayoutInTransit     Account = "payout_in_transit"     // promised to merchants, not yet confirmed by a rail
+	CollectionInTransit Account = "collection_in_transit" // debits a rail has taken on, not yet confirmed
+	Settlement          Account = "settlement"            // our money at the wallet rail
+	SettlementBank      Account = "settlement_bank"       // our money at the bank rail
+	BorrowerCredit      Account = "borrower_credit"       // paid too much, owed back to merchants
+	InterestIncome      Account = "interest_income"
+	PenaltyIncome       Account = "penalty_income"
+	FeeIncome           Account = "fee_income"
+	CampaignSubsidy     Account = "campaign_subsidy"    // interest a campaign pays for the merchant
+	WriteOff            Account = "write_off"           // receivables given up
+	Recovery            Account = "recovery"            // money received on what was given up
+	ProvisionExpense    Account = "provision_expense"   // change of the allowance
+	ProvisionAllowance  Account = "provision_allowance" // expected losses on receivables
+	Suspense            Account = "suspense"            // money a rail reports that we cannot place
 )
 
 // Accounts lists the chart in report order.
-var Accounts = [...]Account{PrincipalReceivable, PayoutInTransit, Settlement}
+var Accounts = [...]Account{
+	PrincipalReceivable, InterestReceivable, PenaltyReceivable, FeeReceivable, PayoutInTransit, CollectionInTransit,
+	Settlement, SettlementBank, BorrowerCredit, InterestIncome, PenaltyIncome, FeeIncome, CampaignSubsidy,
+	WriteOff, Recovery, ProvisionExpense, ProvisionAllowance, Suspense,
+}
 
 // CodeUnbalanced marks a journal whose postings do not sum to zero.
 const CodeUnbalanced fault.Code = "journal_unbalanced"
