@@ -120,7 +120,7 @@ func (b relationBook) Around(ctx context.Context, merchantID, applicationID stri
 	var around *evidence.Relations
 	err := b.db.seeing(ctx, func(ctx context.Context, tx *gorm.DB) error {
 		var err error
-		around, err = relations.Around(relationIndex{ctx, tx, b.db.clock(), applicationID}, merchantID)
+		around, err = relations.Around(relationIndex{ctx, tx, b.db.dialect, b.db.clock(), applicationID}, merchantID)
 		return err
 	})
 	return around, failed("reading relations", err)
@@ -141,7 +141,7 @@ func (s underwritings) holdGroup(ctx context.Context, tx *gorm.DB, d underwritin
 			return err
 		}
 	}
-	index := relationIndex{ctx, tx, d.DecidedAt, d.ApplicationID}
+	index := relationIndex{ctx, tx, s.db.dialect, d.DecidedAt, d.ApplicationID}
 	if d.Near != nil {
 		near, err := relations.Near(index, d.MerchantID)
 		if err != nil {

@@ -2,13 +2,14 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"gorm.io/gorm"
 
+	"loan310/migrations"
 	"loan310/scoring/evidence"
 	"loan310/scoring/relations"
 )
@@ -17,26 +18,50 @@ import (
 type relationIndex struct {
 	ctx     context.Context
 	tx      *gorm.DB
+	dialect migrations.Dialect
 	at      time.Time
 	exclude string // application left out of what is committed
 }
 
 var _ relations.Index = relationIndex{}
 
-// unionParts is how many parts of a compound SELECT go into one statement.
-const (
-	unionParts   = 100
-	appliedParts = 32 // identifiers, three windows each
-)
+// askedIdentifier is one identifier as a query is asked about it.
+type askedIdentifier struct {
+	N    int    `json:"n"`
+	Key  string `json:"k"`
+	Kind string `json:"d"`
+}
+
+// asked gives the table expression, of one parameter, that a list of
+// identifiers is to a query, and the parameter: the text is the same however
+// many there are, so that each connection prepares it once.
+func (x relationIndex) asked(ids []relations.Named) (table, list string, err error) {
+	rows := make([]askedIdentifier, len(ids))
+	for i, id := range ids {
+		rows[i] = askedIdentifier{i, id.Key, string(id.Kind)}
+	}
+	text, err := json.Marshal(rows)
+	if err != nil {
+		return "", "", fmt.Errorf("list identifiers: %w", err)
+	}
+	table = "(SELECT value->>'n' AS n, value->>'k' AS k, value->>'d' AS d FROM json_each(?)) AS asked"
+	if x.dialect == migrations.Postgres {
+		table = "json_to_recordset(CAST(? AS json)) AS asked(n integer, k text, d text)"
+	}
+	return table, string(text), nil
+}
+
+// padLeast is the shortest list a query is written for.
+const padLeast = 4
 
 // padded fills a list up to one of a few lengths, with zeros that match
 // nothing: each length is a statement to prepare, on each connection.
 func padded[T any](list []T) []T {
-	most := 4
+	most := padLeast
 	for most < len(list) {
 		most *= 2
 	}
-	return append(slices.Clip(list), make([]T, min(most, max(unionParts, len(list)))-len(list))...)
+	return append(slices.Clip(list), make([]T, most-len(list))...)
 }
 
 func rowsOf(list []identifierRow) []relations.Row {
@@ -55,25 +80,25 @@ func (x relationIndex) Of(merchants []string) ([]relations.Row, error) {
 	return rowsOf(list), err
 }
 
-// Carriers lists who carries each identifier. One part of a statement for
-// each, so that a hub of a million costs no more than its bound.
+// Carriers lists who carries each identifier. Each is looked up on its own, so
+// that a hub of a million costs no more than its bound.
 func (x relationIndex) Carriers(ids []relations.Named) ([]relations.Row, error) {
-	one := `SELECT * FROM (SELECT merchant_id, kind, ident_key, orders FROM merchant_identifiers
-		WHERE ident_key = ? AND kind = ? ORDER BY applied_at DESC` + limited(evidence.MaxHolders+1) + ") AS part"
-	var all []relations.Row
-	for part := range slices.Chunk(ids, unionParts) {
-		full := padded(part)
-		args := make([]any, 0, 2*len(full))
-		for _, id := range full {
-			args = append(args, id.Key, string(id.Kind))
-		}
-		list, err := query[identifierRow](x.ctx, x.tx, strings.Join(slices.Repeat([]string{one}, len(full)), " UNION ALL "), args...)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, rowsOf(list)...)
+	if len(ids) == 0 {
+		return nil, nil
 	}
-	return all, nil
+	asked, ask, err := x.asked(ids)
+	if err != nil {
+		return nil, err
+	}
+	latest := " WHERE c.ident_key = asked.k AND c.kind = asked.d ORDER BY c.applied_at DESC" + limited(evidence.MaxHolders+1)
+	sql := "SELECT m.merchant_id, m.kind, m.ident_key, m.orders FROM " + asked +
+		" CROSS JOIN merchant_identifiers m WHERE m.rowid IN (SELECT c.rowid FROM merchant_identifiers c" + latest + ")"
+	if x.dialect == migrations.Postgres {
+		sql = "SELECT m.merchant_id, m.kind, m.ident_key, m.orders FROM " + asked +
+			" CROSS JOIN LATERAL (SELECT c.* FROM merchant_identifiers c" + latest + ") AS m"
+	}
+	list, err := query[identifierRow](x.ctx, x.tx, sql, ask)
+	return rowsOf(list), err
 }
 
 // The windows applications are counted in.
@@ -86,28 +111,26 @@ const (
 // Applied counts merchants that applied with each identifier, up to a bound.
 func (x relationIndex) Applied(ids []relations.Named) ([][3]int64, error) {
 	counts := make([][3]int64, len(ids))
-	type countRow struct{ At, Within, Count int }
-	for from := 0; from < len(ids); from += unionParts / 3 {
-		var parts []string
-		var args []any
-		for i, id := range padded(ids[from:min(from+appliedParts, len(ids))]) {
-			for within, window := range []time.Duration{burstDay, burstNear, burstBase} {
-				parts = append(parts, fmt.Sprintf(`SELECT %d AS at, %d AS within, COUNT(*) AS count FROM (SELECT 1 FROM merchant_identifiers
-					WHERE ident_key = ? AND kind = ? AND applied_at > ? LIMIT %d) AS part`, i, within, relations.MaxApplied))
-				args = append(args, id.Key, string(id.Kind), x.at.Add(-window).UnixMicro())
-			}
-		}
-		rows, err := query[countRow](x.ctx, x.tx, strings.Join(parts, " UNION ALL "), args...)
-		if err != nil {
-			return nil, err
-		}
-		for _, row := range rows {
-			if at := from + row.At; at < len(ids) {
-				counts[at][row.Within] = int64(row.Count)
-			}
-		}
+	if len(ids) == 0 {
+		return counts, nil
 	}
-	return counts, nil
+	asked, ask, err := x.asked(ids)
+	if err != nil {
+		return nil, err
+	}
+	const since = `(SELECT COUNT(*) FROM (SELECT 1 FROM merchant_identifiers c
+		WHERE c.ident_key = asked.k AND c.kind = asked.d AND c.applied_at > ? LIMIT %d) AS part)`
+	within := fmt.Sprintf(since, relations.MaxApplied)
+	type countRow struct {
+		N               int
+		Day, Near, Base int64
+	}
+	rows, err := query[countRow](x.ctx, x.tx, "SELECT asked.n, "+within+" AS day, "+within+" AS near, "+within+" AS base FROM "+asked,
+		x.at.Add(-burstDay).UnixMicro(), x.at.Add(-burstNear).UnixMicro(), x.at.Add(-burstBase).UnixMicro(), ask)
+	for _, row := range rows {
+		counts[row.N] = [3]int64{row.Day, row.Near, row.Base}
+	}
+	return counts, err
 }
 
 // Book counts the applications of the whole book.
