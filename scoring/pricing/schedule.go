@@ -70,6 +70,18 @@ func ScheduleDayCount(kind verdict.RepaymentType, principal money.Amount, annual
 	return lines, nil
 }
 
+// Lay fills lines with the amounts of Schedule, len(lines) being the tenor,
+// without dates and without a list of its own; repayment at any time, whose
+// interest follows from dates, is laid as a bullet. ErrSchedule for impossible
+// terms.
+func Lay(lines []Line, kind verdict.RepaymentType, principal money.Amount, annualRate money.BasisPoints) error {
+	if err := checkSchedule(kind, principal, annualRate, len(lines), DefaultDayCount); err != nil {
+		return err
+	}
+	lay(lines, kind, principal, annualRate)
+	return nil
+}
+
 // checkSchedule says what is wrong with terms.
 func checkSchedule(kind verdict.RepaymentType, principal money.Amount, annualRate money.BasisPoints, tenor, dayCount int) error {
 	switch {

@@ -55,17 +55,17 @@ func (r *replay) paused(on Date) bool {
 	return false
 }
 
-// oldest gives the first demanded line that is not paid.
-func (r *replay) oldest() (*line, bool) {
+// first gives the first demanded line that is not paid, r.next for none.
+func (r *replay) first() int {
 	if r.due.Total() == 0 {
-		return nil, false
+		return r.next
 	}
 	for k := range r.lines[:r.next] {
-		if r.lines[k].unpaid().Total() > 0 {
-			return &r.lines[k], true
+		if r.lines[k].paidOn == 0 {
+			return k
 		}
 	}
-	return nil, false
+	return r.next
 }
 
 // arrears is what is overdue on a day.
@@ -75,10 +75,11 @@ type arrears struct {
 }
 
 func (r *replay) arrears(on Date) arrears {
-	at, some := r.oldest()
-	if !some {
+	k := r.first()
+	if k == r.next {
 		return arrears{}
 	}
+	at := &r.lines[k]
 	return arrears{dpd: r.days(at.due, on), since: at.due}
 }
 
@@ -126,7 +127,7 @@ func (r *replay) penalty(on Date) {
 		return
 	}
 	var added money.Amount
-	for k := range r.lines[:r.next] {
+	for k := r.first(); k < r.next; k++ {
 		at := &r.lines[k]
 		base := r.base(at)
 		if base <= 0 {
@@ -142,7 +143,7 @@ func (r *replay) penalty(on Date) {
 	r.open()
 	r.post(ledger.PenaltyReceivable, added)
 	r.post(ledger.PenaltyIncome, -added)
-	r.book("penalty", on.String(), on)
+	r.book("penalty", name{day: on}, on)
 }
 
 // forgive ends the late interest of a line whose base is paid within its grace

@@ -1,13 +1,10 @@
 package loan
 
 import (
-	"time"
-
 	"loan310/app/fault"
 	"loan310/app/ledger"
 	"loan310/app/money"
 	"loan310/scoring/pricing"
-	"loan310/scoring/verdict"
 )
 
 // Codes of contracts that cannot stand.
@@ -98,12 +95,8 @@ func (c *Contract) Quote() (Quote, error) {
 		return Quote{}, err
 	}
 	quote := Quote{Received: c.PaidOut(), Fees: c.UpfrontFee(), Lines: make([]Instalment, len(r.lines))}
-	shape := c.Product.Repayment
-	if shape == verdict.AnyTime {
-		shape = verdict.Bullet
-	}
-	whole, err := pricing.Schedule(shape, c.Principal, c.RateBps, c.TenorMonths, time.Time{})
-	if err != nil {
+	whole := make([]pricing.Line, len(r.lines))
+	if err := pricing.Lay(whole, c.Product.Repayment, c.Principal, c.RateBps); err != nil {
 		return Quote{}, fault.New(fault.Invalid, CodeContract, "%v", err)
 	}
 	balance := c.Principal
@@ -128,3 +121,8 @@ func (c *Contract) Quote() (Quote, error) {
 	quote.IRRBps = irr
 	return quote, nil
 }
+
+// AboveFourLPR tells whether the all-in rate is above four times the one-year
+// loan prime rate (basis points), where courts may not follow a lender: shown
+// as a warning, refused by nothing here.
+func (q *Quote) AboveFourLPR(lpr money.BasisPoints) bool { return q.IRRBps > 4*lpr }

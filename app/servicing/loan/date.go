@@ -123,7 +123,19 @@ func (d Date) String() string {
 	if d == 0 {
 		return ""
 	}
-	return d.Time().Format(time.DateOnly)
+	return string(d.append(make([]byte, 0, len(time.DateOnly))))
+}
+
+// append writes year, month and day; years have four digits.
+func (d Date) append(to []byte) []byte {
+	year, month, day := d.Civil()
+	for _, part := range [...]int{year / 100, year % 100} {
+		to = append(to, byte('0'+part/10%10), byte('0'+part%10))
+	}
+	for _, part := range [...]int{month, day} {
+		to = append(to, '-', byte('0'+part/10), byte('0'+part%10))
+	}
+	return to
 }
 
 // MarshalText writes a date as String does.

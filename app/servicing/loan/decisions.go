@@ -4,6 +4,7 @@ import (
 	"loan310/app/fault"
 	"loan310/app/ledger"
 	"loan310/app/money"
+	"loan310/scoring/pricing"
 )
 
 // observation is the time after a restructuring (重组观察期).
@@ -75,7 +76,7 @@ func (r *replay) waive(event *Event) {
 		r.post(ledger.FeeIncome, got.Fee)
 	}
 	r.credited(got)
-	r.book(string(event.Kind), event.ID, event.On)
+	r.book(string(event.Kind), name{id: event.ID}, event.On)
 }
 
 // cut ends every line on a day: interest to the day is booked in the open
@@ -100,7 +101,7 @@ func (r *replay) cut(on Date) Amounts {
 	}
 	for k := range r.lines {
 		at := &r.lines[k]
-		if at.unpaid().Total() > 0 {
+		if at.paidOn == 0 {
 			at.owed = at.paid.Plus(at.waived)
 			at.paidOn = on
 		}
@@ -120,7 +121,7 @@ func (r *replay) number() int {
 // restructure lays all principal over new lines. Unpaid interest joins it, or
 // falls due with penalty and fees on the first new line.
 func (r *replay) restructure(event *Event) error {
-	if event.Terms == nil {
+	if event.Terms == nil || event.Terms.TenorMonths < 1 || event.Terms.TenorMonths > pricing.MaxTenor {
 		return fault.New(fault.Internal, CodeEvents, "restructuring %s without terms", event.ID)
 	}
 	if r.chargedOffOn != 0 || r.nothingOwed() {
@@ -137,7 +138,7 @@ func (r *replay) restructure(event *Event) error {
 		r.post(ledger.PrincipalReceivable, capitalised)
 		r.post(ledger.InterestReceivable, -capitalised)
 	}
-	r.book(string(event.Kind), event.ID, event.On)
+	r.book(string(event.Kind), name{id: event.ID}, event.On)
 	r.capitalised += capitalised
 	number, from := r.number(), event.On
 	for k := range event.Terms.TenorMonths {
@@ -147,7 +148,7 @@ func (r *replay) restructure(event *Event) error {
 	}
 	r.undue, r.rate = owed.Principal, event.Terms.RateBps
 	r.fixed, r.seg = owed.Interest, event.On
-	r.stub = r.product.Stub == ActualDays && event.Terms.FirstDue != event.On.AddMonths(1)
+	r.stub = event.Terms.FirstDue != event.On.AddMonths(1)
 	if r.undue > 0 {
 		if err := r.lay(); err != nil {
 			return fault.New(fault.Internal, CodeEvents, "restructuring %s: %v", event.ID, err)
@@ -189,7 +190,7 @@ func (r *replay) chargeOff(event *Event) {
 	r.accelerate(event.On)
 	r.credited(r.due)
 	r.post(ledger.WriteOff, r.due.Total())
-	r.book(string(event.Kind), event.ID, event.On)
+	r.book(string(event.Kind), name{id: event.ID}, event.On)
 	r.chargedOffOn, r.everOff = event.On, event.On
 }
 
@@ -206,7 +207,10 @@ func (r *replay) accelerate(on Date) {
 	at.interest = total
 	at.owed = Amounts{Principal: r.undue, Interest: total, Penalty: at.owed.Penalty, Fee: at.fee}
 	at.due, at.since = on, on
-	r.due = r.due.Plus(at.unpaid())
+	unpaid := at.unpaid()
+	if r.due = r.due.Plus(unpaid); unpaid.Total() == 0 {
+		at.paidOn = on
+	}
 	r.next++
 	r.lines = r.lines[:r.next]
 	r.undue, r.fixed, r.seg = 0, 0, on
@@ -226,6 +230,6 @@ func (r *replay) writeBack(event *Event) {
 	r.open()
 	r.credited(Amounts{}.Minus(r.due))
 	r.post(ledger.WriteOff, -r.due.Total())
-	r.book(string(event.Kind), event.ID, event.On)
-	r.useCredit(event.ID, event.On)
+	r.book(string(event.Kind), name{id: event.ID}, event.On)
+	r.useCredit("credit_after", name{id: event.ID}, event.On)
 }

@@ -74,6 +74,7 @@ type Position struct {
 	ObservedUntil Date `json:"observed_until"` // last day of observation; 0 = none
 
 	ChargedOffOn Date         `json:"charged_off_on"`
+	OffBooks     bool         `json:"off_books"`     // charged off and not written back
 	WrittenOff   Amounts      `json:"written_off"`   // still owed, off the books
 	Recovered    money.Amount `json:"recovered_fen"` // money received on it
 }
@@ -92,7 +93,7 @@ func (r *replay) position(on Date) Position {
 	}
 	r.instalments(&p)
 	if r.chargedOffOn != 0 {
-		p.WrittenOff = r.due
+		p.OffBooks, p.WrittenOff = true, r.due
 		p.Class = Loss
 		if p.State == Closed {
 			p.Class = Normal

@@ -21,7 +21,7 @@ func (r *replay) receive(event *Event) {
 	}
 	r.credit += rest
 	r.post(ledger.BorrowerCredit, -rest)
-	r.book(string(event.Kind), event.ID, event.On)
+	r.book(string(event.Kind), name{id: event.ID}, event.On)
 }
 
 // account is where an event's money is.
@@ -42,23 +42,24 @@ func (r *replay) allocate(amount money.Amount, on Date) money.Amount {
 	if r.product.NonPerforming != nil && (r.chargedOffOn != 0 || ClassOfDPD(r.arrears(on).dpd).NonPerforming()) {
 		rule = r.product.NonPerforming
 	}
+	open := r.lines[r.first():r.next]
 	var got Amounts
 	if rule.By == ByInstalment {
-		for k := range r.lines[:r.next] {
+		for k := range open {
 			for _, component := range rule.Order {
-				r.settle(&r.lines[k], component, &amount, &got)
+				open[k].settle(component, &amount, &got)
 			}
 		}
 	} else {
 		for _, component := range rule.Order {
-			for k := range r.lines[:r.next] {
-				r.settle(&r.lines[k], component, &amount, &got)
+			for k := range open {
+				open[k].settle(component, &amount, &got)
 			}
 		}
 	}
 	r.due = r.due.Minus(got)
-	for k := range r.lines[:r.next] {
-		at := &r.lines[k]
+	for k := range open {
+		at := &open[k]
 		r.forgive(at, on)
 		if at.paidOn == 0 && at.unpaid().Total() == 0 {
 			at.paidOn = on
@@ -69,12 +70,12 @@ func (r *replay) allocate(amount money.Amount, on Date) money.Amount {
 }
 
 // settle pays one component of one line from what money there is.
-func (r *replay) settle(at *line, component Component, amount *money.Amount, got *Amounts) {
-	part := min(at.owed.Of(component)-at.paid.Of(component)-at.waived.Of(component), *amount)
+func (l *line) settle(component Component, amount *money.Amount, got *Amounts) {
+	part := min(*l.owed.at(component)-*l.paid.at(component)-*l.waived.at(component), *amount)
 	if part <= 0 {
 		return
 	}
-	*at.paid.at(component) += part
+	*l.paid.at(component) += part
 	*got.at(component) += part
 	*amount -= part
 }
@@ -168,7 +169,7 @@ func (r *replay) end(on Date) {
 }
 
 // useCredit pays what is due from money the merchant has with us.
-func (r *replay) useCredit(id string, on Date) {
+func (r *replay) useCredit(kind string, of name, on Date) {
 	if r.credit == 0 || r.due.Total() == 0 || r.chargedOffOn != 0 {
 		return
 	}
@@ -177,7 +178,7 @@ func (r *replay) useCredit(id string, on Date) {
 	rest := r.allocate(r.credit, on)
 	r.post(ledger.BorrowerCredit, r.credit-rest)
 	r.credit = rest
-	r.book("credit", id, on)
+	r.book(kind, of, on)
 }
 
 // refund gives credit back. What a later, backdated correction leaves
@@ -190,7 +191,7 @@ func (r *replay) refund(event *Event) {
 	r.post(ledger.BorrowerCredit, covered)
 	r.claim(event.Amount-covered, event.On)
 	r.post(account(event), -event.Amount)
-	r.book(string(event.Kind), event.ID, event.On)
+	r.book(string(event.Kind), name{id: event.ID}, event.On)
 }
 
 // charge takes a fee, due with the next line, or at once after the last.
@@ -202,8 +203,8 @@ func (r *replay) charge(event *Event) {
 	r.open()
 	r.claim(event.Amount, event.On)
 	r.post(ledger.FeeIncome, -event.Amount)
-	r.book(string(event.Kind), event.ID, event.On)
-	r.useCredit(event.ID, event.On)
+	r.book(string(event.Kind), name{id: event.ID}, event.On)
+	r.useCredit("credit_after", name{id: event.ID}, event.On)
 }
 
 // claim owes an amount as a fee and debits it in the open entry.

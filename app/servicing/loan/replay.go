@@ -8,6 +8,7 @@ import (
 	"loan310/app/fault"
 	"loan310/app/ledger"
 	"loan310/app/money"
+	"loan310/scoring/pricing"
 	"loan310/scoring/verdict"
 )
 
@@ -43,7 +44,7 @@ func Replay(contract Contract, events []Event, through Date) (Position, []Entry,
 		}
 	}
 	r.advance(through)
-	return r.position(through), r.entries, nil
+	return r.position(through), r.keyed(), nil
 }
 
 // line is an instalment while the replay runs.
@@ -100,6 +101,8 @@ type replay struct {
 	watch        observation
 
 	entries []Entry
+	keys    []byte // of the entries, one after another
+	ends    []int
 	arena   []ledger.Posting
 	opened  int // where the open entry's postings start
 }
@@ -112,9 +115,14 @@ func (r *replay) begin(contract *Contract, events []Event, through Date) error {
 	if err := r.sort(events); err != nil {
 		return err
 	}
-	r.lines = make([]line, max(contract.TenorMonths, 0), max(contract.TenorMonths, 0)+1)
+	if contract.TenorMonths < 1 || contract.TenorMonths > pricing.MaxTenor {
+		return fault.Field("tenor_months", CodeContract, "want 1 to %d, not %d", pricing.MaxTenor, contract.TenorMonths)
+	}
+	r.lines = make([]line, contract.TenorMonths, contract.TenorMonths+1)
 	r.entries = make([]Entry, 0, len(r.lines)+len(events)+4)
-	r.arena = make([]ledger.Posting, 0, 3*cap(r.entries))
+	r.keys = make([]byte, 0, 24*cap(r.entries))
+	r.ends = make([]int, 0, cap(r.entries))
+	r.arena = make([]ledger.Posting, 0, 4*cap(r.entries))
 	from := contract.DisbursedOn
 	for k := range r.lines {
 		due := contract.Due(k + 1)
@@ -133,7 +141,7 @@ func (r *replay) begin(contract *Contract, events []Event, through Date) error {
 		r.open()
 		r.post(ledger.PrincipalReceivable, fee)
 		r.post(ledger.FeeIncome, -fee)
-		r.book("disbursement", "", contract.DisbursedOn)
+		r.book("disbursement", name{}, contract.DisbursedOn)
 	}
 	return nil
 }
@@ -171,7 +179,13 @@ func (r *replay) sort(events []Event) error {
 	}
 	slices.SortFunc(r.order, func(a, b int) int {
 		x, y := &events[a], &events[b]
-		return cmp.Or(cmp.Compare(x.On, y.On), cmp.Compare(x.Kind.rank(), y.Kind.rank()), cmp.Compare(x.ID, y.ID))
+		if x.On != y.On {
+			return cmp.Compare(x.On, y.On)
+		}
+		if first := cmp.Compare(x.Kind.rank(), y.Kind.rank()); first != 0 {
+			return first
+		}
+		return cmp.Compare(x.ID, y.ID)
 	})
 	for n, i := range r.order {
 		if n > 0 && events[r.order[n-1]].ID == events[i].ID {
@@ -213,7 +227,7 @@ func (r *replay) demand() {
 	r.post(ledger.FeeReceivable, at.owed.Fee-at.fee)
 	r.post(ledger.InterestIncome, at.interest-at.owed.Interest)
 	r.post(ledger.FeeIncome, at.fee-at.owed.Fee)
-	r.book("demand", strconv.Itoa(at.number), at.due)
+	r.book("demand", name{number: at.number}, at.due)
 	at.interest, at.fee = at.owed.Interest, at.owed.Fee
 	unpaid := at.unpaid()
 	r.due = r.due.Plus(unpaid)
@@ -226,7 +240,7 @@ func (r *replay) demand() {
 	if unpaid.Total() == 0 {
 		at.paidOn = at.due
 	}
-	r.useCredit(strconv.Itoa(at.number), at.due)
+	r.useCredit("credit", name{number: at.number}, at.due)
 	r.ended(r.seg)
 }
 
@@ -305,16 +319,40 @@ func (r *replay) post(account ledger.Account, amount money.Amount) {
 	r.arena = append(r.arena, ledger.Posting{Account: account, Amount: amount})
 }
 
+// name is what a key has after its colon: one of the three.
+type name struct {
+	id     string
+	number int
+	day    Date
+}
+
 // book ends the open entry; one without postings is none.
-func (r *replay) book(kind, id string, on Date) {
+func (r *replay) book(kind string, of name, on Date) {
 	postings := slices.DeleteFunc(r.arena[r.opened:], func(p ledger.Posting) bool { return p.Amount == 0 })
 	r.arena = r.arena[:r.opened+len(postings)]
 	if len(postings) == 0 {
 		return
 	}
-	key := kind
-	if id != "" {
-		key = kind + ":" + id
+	r.keys = append(r.keys, kind...)
+	switch {
+	case of.id != "":
+		r.keys = append(append(r.keys, ':'), of.id...)
+	case of.number != 0:
+		r.keys = strconv.AppendInt(append(r.keys, ':'), int64(of.number), 10)
+	case of.day != 0:
+		r.keys = of.day.append(append(r.keys, ':'))
 	}
-	r.entries = append(r.entries, Entry{Key: key, On: on, Kind: kind, Postings: slices.Clip(postings)})
+	r.ends = append(r.ends, len(r.keys))
+	r.entries = append(r.entries, Entry{On: on, Kind: kind, Postings: slices.Clip(postings)})
+}
+
+// keyed gives the entries, their keys cut from one string.
+func (r *replay) keyed() []Entry {
+	all := string(r.keys)
+	start := 0
+	for i, end := range r.ends {
+		r.entries[i].Key = all[start:end]
+		start = end
+	}
+	return r.entries
 }

@@ -1,8 +1,6 @@
 package loan
 
 import (
-	"time"
-
 	"loan310/app/money"
 	"loan310/scoring/pricing"
 	"loan310/scoring/verdict"
@@ -16,16 +14,13 @@ const monthParts = 120_000
 // and sets their interest. Fees stay as they are but for lines that are new.
 func (r *replay) lay() error {
 	rest := r.lines[r.next:]
-	kind := r.product.Repayment
-	if kind == verdict.AnyTime {
-		kind = verdict.Bullet // the dates, and so the days, are the contract's
-	}
-	laid, err := pricing.Schedule(kind, r.undue, r.rate, len(rest), time.Time{})
-	if err != nil {
+	var buffer [pricing.MaxTenor]pricing.Line
+	laid := buffer[:min(len(rest), len(buffer))]
+	if err := pricing.Lay(laid, r.product.Repayment, r.undue, r.rate); err != nil {
 		return err
 	}
 	r.level = laid[0].Total
-	if kind == verdict.EqualPrincipal {
+	if r.product.Repayment == verdict.EqualPrincipal {
 		r.level = laid[0].Principal
 	}
 	periodic := r.contract.Principal.Share(r.product.Fees.PeriodicBps)
@@ -62,12 +57,10 @@ func (r *replay) relay() {
 		r.interest()
 		return
 	}
-	if kind == verdict.AnyTime {
-		kind = verdict.Bullet
-	}
-	laid, err := pricing.Schedule(kind, r.undue, r.rate, len(rest), time.Time{})
-	if err != nil {
-		return // the same terms were laid before, for more
+	var buffer [pricing.MaxTenor]pricing.Line
+	laid := buffer[:len(rest)]
+	if pricing.Lay(laid, kind, r.undue, r.rate) != nil {
+		return // never: the same terms were laid before, for more
 	}
 	for k := range rest {
 		rest[k].owed.Principal = laid[k].Principal
