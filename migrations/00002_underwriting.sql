@@ -65,7 +65,7 @@ CREATE INDEX evidence_open ON evidence (begun_at) WHERE committed_at IS NULL;
 CREATE TABLE evidence_chunks (
     evidence_id TEXT   NOT NULL REFERENCES evidence (id),
     n           BIGINT NOT NULL,
-    body        {{blob}} NOT NULL, -- gzip, then encrypted
+    body        {{blob}} NOT NULL, -- zstd, then encrypted
     PRIMARY KEY (evidence_id, n)
 );
 

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -9,8 +8,6 @@ import (
 	"hash"
 	"io"
 	"strconv"
-
-	"github.com/klauspost/compress/gzip"
 
 	"loan310/app/fault"
 )
@@ -34,19 +31,22 @@ type reader struct {
 	next   int // chunk to read
 	length int64
 	hash   hash.Hash
-	plain  bytes.Buffer // bytes of the current chunk not yet given
+	chunk  []byte // the current chunk
+	plain  []byte // its bytes not yet given
 	err    error
 }
 
 // Read gives plain bytes.
 func (r *reader) Read(p []byte) (int, error) {
-	for r.plain.Len() == 0 && r.err == nil && len(p) > 0 {
+	for len(r.plain) == 0 && r.err == nil && len(p) > 0 {
 		r.err = r.advance()
 	}
-	if r.plain.Len() == 0 && r.err != nil {
+	if len(r.plain) == 0 && r.err != nil {
 		return 0, r.err
 	}
-	return r.plain.Read(p)
+	n := copy(p, r.plain)
+	r.plain = r.plain[n:]
+	return n, nil
 }
 
 // Close ends reading.
@@ -54,7 +54,7 @@ func (r *reader) Close() error {
 	if r.err == nil {
 		r.err = io.ErrClosedPipe
 	}
-	r.plain = bytes.Buffer{}
+	r.chunk, r.plain = nil, nil
 	return nil
 }
 
@@ -79,16 +79,13 @@ func (r *reader) advance() error {
 	if err != nil {
 		return r.corrupt("a chunk was changed or moved", err)
 	}
-	unpacked, err := gzip.NewReader(bytes.NewReader(packed))
-	if err != nil {
+	if r.chunk, err = r.db.packer.unpack(packed, r.chunk[:0]); err != nil {
 		return r.corrupt("a chunk cannot be unpacked", err)
 	}
-	n, err := io.Copy(io.MultiWriter(&r.plain, r.hash), io.LimitReader(unpacked, chunkBytes+1))
-	if err != nil || n > chunkBytes {
-		return r.corrupt("a chunk cannot be unpacked", err)
-	}
+	r.plain = r.chunk
+	r.hash.Write(r.plain)
 	r.next++
-	r.length += n
+	r.length += int64(len(r.plain))
 	return nil
 }
 

@@ -1,15 +1,12 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"hash"
 	"strconv"
-	"sync"
 
-	"github.com/klauspost/compress/gzip"
 	"gorm.io/gorm"
 
 	"loan310/app/fault"
@@ -19,36 +16,6 @@ import (
 // chunkBytes is how much plain evidence is compressed, encrypted and stored
 // at a time.
 const chunkBytes = 256 << 10
-
-// gzips lends compressors, which are large.
-type gzips struct{ pool sync.Pool }
-
-func newGzips() *gzips {
-	return &gzips{sync.Pool{New: func() any {
-		writer, err := gzip.NewWriterLevel(nil, gzip.BestSpeed)
-		if err != nil {
-			return gzip.NewWriter(nil)
-		}
-		return writer
-	}}}
-}
-
-// compress gives plain as one gzip member.
-func (g *gzips) compress(plain []byte) ([]byte, error) {
-	writer, ok := g.pool.Get().(*gzip.Writer)
-	if !ok {
-		return nil, errClosed
-	}
-	defer g.pool.Put(writer)
-	var packed bytes.Buffer
-	packed.Grow(len(plain)/4 + 64)
-	writer.Reset(&packed)
-	if _, err := writer.Write(plain); err != nil {
-		return nil, err
-	}
-	err := writer.Close()
-	return packed.Bytes(), err
-}
 
 // sink receives one source. It is used by one goroutine.
 type sink struct {
@@ -95,10 +62,8 @@ func (s *sink) flush(ctx context.Context, commit *evidence.Meta) error {
 	row := s.row
 	var sealed []byte
 	if len(s.plain) > 0 {
-		packed, err := s.db.gzips.compress(s.plain)
-		if err != nil {
-			return err
-		}
+		var err error
+		packed := s.db.packer.pack(s.plain)
 		if sealed, err = s.db.keys.seal(packed, "evidence_chunks", row.ID, strconv.Itoa(row.Chunks)); err != nil {
 			return err
 		}

@@ -56,7 +56,7 @@ type DB struct {
 	hub     *hub // of progress events by application
 	states  *hub // of applications
 	draws   *hub // of drawdowns
-	gzips   *gzips
+	packer  packer
 	closing func() error
 }
 
@@ -96,8 +96,11 @@ func Open(ctx context.Context, config Config) (*DB, error) {
 	if config.PollEvery <= 0 {
 		config.PollEvery = 300 * time.Millisecond
 	}
-	db := &DB{keys: config.Keys, clock: config.Clock, logger: config.Logger, gzips: newGzips()}
-	var err error
+	packer, err := newPacker()
+	if err != nil {
+		return nil, err
+	}
+	db := &DB{keys: config.Keys, clock: config.Clock, logger: config.Logger, packer: packer}
 	switch scheme, _, _ := strings.Cut(config.DSN, ":"); scheme {
 	case "sqlite":
 		db.dialect = migrations.SQLite
@@ -118,7 +121,7 @@ func Open(ctx context.Context, config Config) (*DB, error) {
 		for _, hub := range []*hub{db.hub, db.states, db.draws} {
 			hub.close()
 		}
-		return db.engine.close()
+		return errors.Join(db.engine.close(), db.packer.close())
 	})
 	if err := db.checkKeys(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())

@@ -71,7 +71,7 @@ type Result struct {
 type Big struct {
 	Orders   int
 	Decision time.Duration // from submission
-	Heap     int64         // most heap in use above that before, in bytes; sandbox included
+	Heap     int64         // most heap held above that before, in bytes, without garbage; sandbox included
 }
 
 // Run measures on a running environment whose book nobody has used yet.
