@@ -82,6 +82,13 @@ var importCases = []lintCase{
 	{name: "a use case does not import an adapter", dir: "app", code: imports(adapter), want: []string{"use-cases-stay-apart"}},
 	{name: "a use case does not import web", dir: "app", code: imports("loan310/web"), want: []string{"use-cases-stay-apart"}},
 	{name: "a use case does not import phonenumbers", dir: "app", code: imports(phone), want: []string{"use-cases-stay-apart"}},
+	{name: "a loan's engine imports leaves and schedules", dir: "app/servicing/loan", code: imports("loan310/app/fault") + imports("loan310/scoring/pricing")},
+	{name: "a loan's engine does not import the rest of scoring", dir: "app/servicing/loan", code: imports("loan310/scoring/evidence"), want: []string{"loan-is-pure"}},
+	{name: "a loan's engine has no clock", dir: "app/servicing/loan", code: imports("loan310/app/clock"), want: []string{"loan-is-pure"}},
+	{name: "a loan's engine does not touch files", dir: "app/servicing/loan", code: imports("os"), want: []string{"loan-is-pure"}},
+	{name: "servicing imports its engine", dir: "app/servicing", code: imports("loan310/app/servicing/loan") + imports("loan310/app/clock")},
+	{name: "servicing does not import another use case", dir: "app/servicing", code: imports(useCase), want: []string{"servicing-is-a-use-case"}},
+	{name: "another use case does not import a loan's engine", dir: "app", code: imports("loan310/app/servicing/loan"), want: []string{"use-cases-stay-apart"}},
 	{name: "the back-test imports scoring and its own parts", dir: "app/backtest", code: imports("loan310/scoring/evidence") + imports("loan310/app/backtest/chart")},
 	{name: "the back-test does not import an adapter", dir: "app/backtest", code: imports(adapter), want: []string{"backtest-is-a-use-case"}},
 	{name: "the back-test does not import another use case", dir: "app/backtest", code: imports(useCase), want: []string{"backtest-is-a-use-case"}},
@@ -209,7 +216,7 @@ func writeModule(t *testing.T, module string) {
 	for _, pkg := range []string{
 		adapter, useCase, stack, "loan310/app/money", "loan310/app/fault", "loan310/app/ident", "loan310/scoring/evidence", "loan310/web",
 		"loan310/web/session", "loan310/workflows", "loan310/adapters/breaker", "loan310/adapters/httpx", "loan310/adapters/dossier",
-		"loan310/adapters/tabular", "loan310/app/scorecards", "loan310/app/backtest", "loan310/app/backtest/chart",
+		"loan310/app/clock", "loan310/scoring/pricing", "loan310/app/servicing/loan", "loan310/adapters/tabular", "loan310/app/scorecards", "loan310/app/backtest", "loan310/app/backtest/chart",
 	} {
 		write(t, module, strings.TrimPrefix(pkg, "loan310/")+"/stub.go", stub(pkg))
 	}

@@ -216,7 +216,7 @@ func (h history) state(contract Contract, next *Event, today Date) error {
 	switch {
 	case off:
 		return fault.New(fault.Conflict, CodeChargedOff, "the loan was charged off on %s", then.ChargedOffOn)
-	case then.State == Closed && next.Kind != FeeCharged:
+	case then.State == Closed:
 		return fault.New(fault.Conflict, CodeLoanClosed, "nothing is owed since %s", then.ClosedOn)
 	default:
 		return nil

@@ -73,6 +73,7 @@ func TestWhatIsLetIn(t *testing.T) {
 		"a waiver of principal":   {nil, loan.Event{ID: "w", Kind: loan.Waiver, On: due, Component: loan.Principal, Amount: 1}, loan.CodeEvent, "component"},
 		"a fee":                   {nil, loan.Event{ID: "f", Kind: loan.FeeCharged, On: due, Amount: 1}, "", ""},
 		"a fee after charge-off":  {[]loan.Event{off}, loan.Event{ID: "f", Kind: loan.FeeCharged, On: today, Amount: 1}, loan.CodeChargedOff, ""},
+		"a fee on what is paid":   {[]loan.Event{closing}, loan.Event{ID: "f", Kind: loan.FeeCharged, On: today, Amount: 1}, loan.CodeLoanClosed, ""},
 		"a pause":                 {nil, loan.Event{ID: "z", Kind: loan.Paused, On: due, Until: due + 3}, "", ""},
 		"a pause that ends first": {nil, loan.Event{ID: "z", Kind: loan.Paused, On: due, Until: due}, loan.CodeEvent, "until"},
 		"resumed without a pause": {nil, loan.Event{ID: "z", Kind: loan.Resumed, On: due}, loan.CodeNotPaused, ""},

@@ -128,14 +128,11 @@ func (d Date) String() string {
 
 // append writes year, month and day; years have four digits.
 func (d Date) append(to []byte) []byte {
+	const digits = "0123456789"
 	year, month, day := d.Civil()
-	for _, part := range [...]int{year / 100, year % 100} {
-		to = append(to, byte('0'+part/10%10), byte('0'+part%10))
-	}
-	for _, part := range [...]int{month, day} {
-		to = append(to, '-', byte('0'+part/10), byte('0'+part%10))
-	}
-	return to
+	to = append(to, digits[year/1000%10], digits[year/100%10], digits[year/10%10], digits[year%10])
+	to = append(to, '-', digits[month/10], digits[month%10])
+	return append(to, '-', digits[day/10], digits[day%10])
 }
 
 // MarshalText writes a date as String does.

@@ -99,7 +99,8 @@ func TestAllocationOrderIsProductData(t *testing.T) {
 			c := c
 			c.Product.Allocation = loan.Allocation{By: row.by, Order: row.order}
 			p, _ := replayed(t, c, []loan.Event{{ID: "a", Kind: loan.Repayment, On: on, Amount: 1_000_000}}, on)
-			require.Equal(t, row.paid, [2]loan.Amounts{p.Instalments[0].Paid, p.Instalments[1].Paid})
+			require.Equal(t, row.paid[0], p.Instalments[0].Paid)
+			require.Equal(t, row.paid[1], p.Instalments[1].Paid)
 		})
 	}
 	// Over 90 days past due the standard product pays principal first.
@@ -207,7 +208,7 @@ func TestABackdatedRepaymentIsAsIfItHadBeenPostedInTime(t *testing.T) {
 	require.NotEmpty(t, changes.Reverse)
 	books.bring(t, c.LoanID, entries)
 	require.Zero(t, after.Due.Total())
-	require.Equal(t, after.WorstDPD, 5)
+	require.Equal(t, 5, after.WorstDPD)
 	require.Equal(t, "demand:1", books.journals[0].Key)
 	require.False(t, books.journals[0].Reversed, "what came before stands")
 	last := books.journals[len(books.journals)-1]
