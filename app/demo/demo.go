@@ -207,10 +207,31 @@ func (p *player) enrol(ctx context.Context, j *Journey) error {
 		return nil
 	}
 	if err != nil {
+		if j.Refused = p.rejected(ctx, j.ID); j.Refused != "" {
+			return nil
+		}
 		return fmt.Errorf("register: %w", err)
 	}
 	j.Registered = true
 	return nil
+}
+
+// rejected gives why a source refused a step after it had been taken on, when
+// one did.
+func (p *player) rejected(ctx context.Context, merchantID string) string {
+	if merchantID == "" {
+		return ""
+	}
+	m, err := p.client.Merchant(ctx, merchantID)
+	if err != nil {
+		return ""
+	}
+	for _, step := range m.Steps {
+		if step.State == string(merchant.StepRejected) {
+			return step.Code
+		}
+	}
+	return ""
 }
 
 // register goes through every step as a merchant would.

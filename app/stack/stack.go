@@ -119,6 +119,8 @@ func (s *Stack) dialTemporal(ctx context.Context) error {
 	options := client.Options{
 		HostPort: s.config.Temporal, Namespace: s.config.Namespace, DataConverter: data, FailureConverter: failure,
 		Logger: temporallog.NewStructuredLogger(s.config.Logger),
+		// What is sent is mostly encrypted: compressing it costs and gains nothing.
+		ConnectionOptions: client.ConnectionOptions{GrpcCompression: &client.GrpcCompressionNone{}},
 	}
 	if err := s.config.TemporalAccess.apply(&options); err != nil {
 		return err
