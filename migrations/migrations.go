@@ -8,6 +8,7 @@
 //	{{blob}}                 bytes: BLOB or BYTEA
 //	{{append_only:TABLE}}    triggers that refuse UPDATE and DELETE on TABLE
 //	{{drop_append_only:TABLE}}
+//	{{sqlite}}, {{postgres}} at the start of a line: for that database only
 //
 // Moments are BIGINT microseconds since 1970 UTC (NULL = not set), money is
 // BIGINT fen, JSON is TEXT.
@@ -85,6 +86,10 @@ func (t translated) expand(text string) (string, error) {
 // macro gives a placeholder's text and whether the dialect knows it.
 func (t translated) macro(name, table string) (string, bool) {
 	switch string(t.dialect) + " " + name {
+	case "sqlite sqlite", "postgres postgres":
+		return "", true
+	case "sqlite postgres", "postgres sqlite":
+		return "--", true
 	case "sqlite blob":
 		return "BLOB", true
 	case "sqlite append_only":

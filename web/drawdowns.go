@@ -16,12 +16,12 @@ type drawdownView struct {
 	ID            string    `json:"id" example:"0192f0c4-7a10-7c3e-9d2b-5f6a7b8c9d0e"`
 	LineID        string    `json:"line_id"`
 	MerchantID    string    `json:"merchant_id"`
-	State         string    `json:"state" enum:"requested,paying,unknown,paid,failed" doc:"unknown: the rail has not confirmed yet. Nothing is lost; it is asked again by itself."`
+	State         string    `json:"state" enum:"requested,paying,unknown,paid,failed,reversed" doc:"unknown: the rail has not confirmed yet. Nothing is lost; it is asked again by itself. reversed: it was paid, and the money came back to us."`
 	AmountFen     int64     `json:"amount_fen" example:"5000000"`
 	TenorMonths   int       `json:"tenor_months" example:"12"`
 	Repayment     string    `json:"repayment" enum:"equal_instalments,equal_principal,bullet,any_time"`
 	AnnualRateBps int64     `json:"annual_rate_bps" example:"1200"`
-	FailureCode   string    `json:"failure_code,omitempty" doc:"failed: why." example:"insufficient_limit"`
+	FailureCode   string    `json:"failure_code,omitempty" doc:"failed and reversed: why." example:"insufficient_limit"`
 	RequestedAt   time.Time `json:"requested_at"`
 	SettledAt     time.Time `json:"settled_at,omitzero" doc:"When it was paid or failed."`
 }
@@ -67,7 +67,7 @@ func (s *server) drawdownEndpoints() {
 	endpoint(s, huma.Operation{
 		OperationID: "get-drawdown", Method: http.MethodGet, Path: "/api/drawdowns/{id}", Tags: tags,
 		Errors:  []int{http.StatusUnprocessableEntity, http.StatusTooManyRequests},
-		Summary: "Read a draw", Description: "paid and failed are final. With `wait`, held back until it is paid, failed or first unknown.",
+		Summary: "Read a draw", Description: "failed and reversed are final; paid is, unless the rail sends the money back. With `wait`, held back until it is paid, failed or first unknown.",
 	}, s.getDrawdown)
 	endpoint(s, huma.Operation{
 		OperationID: "list-drawdowns", Method: http.MethodGet, Path: "/api/lines/{id}/drawdowns", Tags: tags,

@@ -14,6 +14,15 @@ type DrawdownInput struct {
 	Round      int // asks made so far
 }
 
+// patience is the longest wait between two asks: it grows once the first half
+// hour has not settled a payout.
+func patience(round int) time.Duration {
+	if round < 36 { // 1 s doubled to 1 min, then 30 times 1 min
+		return time.Minute
+	}
+	return 5 * time.Minute
+}
+
 // Drawdown takes a requested draw to paid or failed. Its steps are local
 // activities: what makes a payout happen once is the stored payout with its
 // key, not Temporal's record of the step.
@@ -35,7 +44,7 @@ func Drawdown(ctx workflow.Context, in DrawdownInput) (drawdown.State, error) {
 		if state.Final() {
 			return state, nil
 		}
-		if err := workflow.Sleep(ctx, backoff(in.Round, time.Second, time.Minute)); err != nil {
+		if err := workflow.Sleep(ctx, backoff(in.Round, time.Second, patience(in.Round))); err != nil {
 			return "", err
 		}
 		in.Round++

@@ -77,8 +77,8 @@ func (s *suite) draw(b *testing.B, line underwriting.Line) error {
 	about := entry("drawdown.test", "drawdown/"+d.ID)
 	_, errCreate := s.Drawdowns().Create(b.Context(), d, about)
 	_, payout, errReserve := s.Drawdowns().Reserve(b.Context(), d.ID, newPayout(d), promised(d), about)
-	_, errBegin := s.Drawdowns().BeginCall(b.Context(), payout, now())
-	final, errSettle := s.Drawdowns().SettlePaid(b.Context(), d.ID, "ref", paid(d), about)
+	_, errBegin := s.Drawdowns().BeginCall(b.Context(), payout, now(), "2026-11-11", drawdown.Limit{})
+	final, errSettle := s.Drawdowns().SettlePaid(b.Context(), d.ID, d.ID+":payout", "ref", paid(d), about)
 	if final.State != drawdown.Paid {
 		return errors.Join(errors.New("not paid"), errCreate, errReserve, errBegin, errSettle)
 	}

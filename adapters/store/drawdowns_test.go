@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -40,7 +41,7 @@ func TestADrawdownIsPaidOut(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, payout, stored)
 
-		begun, err := store.BeginCall(ctx, payout, now().Add(time.Second))
+		begun, err := store.BeginCall(ctx, payout, now().Add(time.Second), "2026-11-11", drawdown.Limit{})
 		require.NoError(t, err)
 		require.Equal(t, 1, begun.Calls)
 		require.Equal(t, now().Add(time.Second), begun.LastCallAt)
@@ -53,7 +54,7 @@ func TestADrawdownIsPaidOut(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, drawdown.Unknown, read.State)
 
-		settled, err := store.SettlePaid(ctx, d.ID, "rail-1", paid(d), entry("drawdown.paid", "drawdown/"+d.ID))
+		settled, err := store.SettlePaid(ctx, d.ID, d.ID+":payout", "rail-1", paid(d), entry("drawdown.paid", "drawdown/"+d.ID))
 		require.NoError(t, err)
 		require.Equal(t, drawdown.Paid, settled.State)
 		require.Equal(t, now(), settled.SettledAt)
@@ -69,8 +70,8 @@ func TestADrawdownIsPaidOut(t *testing.T) {
 		require.Equal(t, []ledger.Balance{
 			{Account: ledger.PrincipalReceivable, Amount: 400_00, Count: 1},
 			{Account: ledger.PayoutInTransit, Amount: 0, Count: 2},
-			{Account: ledger.Settlement, Amount: -400_00, Count: 1},
-		}, report.Balances)
+			{Account: ledger.SettlementBank, Amount: -400_00, Count: 1},
+		}, slices.DeleteFunc(report.Balances, func(b ledger.Balance) bool { return b.Count == 0 }))
 		trail, err := s.Audit(ctx, "drawdown/"+d.ID)
 		require.NoError(t, err)
 		require.Len(t, trail, 3)
@@ -85,7 +86,7 @@ func TestAFailedPayoutGivesTheHeadroomBack(t *testing.T) {
 		line := s.line(t, 1_000_00)
 		d := s.drawdown(t, line, 1_000_00)
 		s.reserve(t, d)
-		failed, err := store.SettleFailed(ctx, d.ID, drawdown.CodeRailRefused, "R07", now(), entry("drawdown.failed", "drawdown/"+d.ID))
+		failed, err := store.SettleFailed(ctx, d.ID, d.ID+":payout", drawdown.CodeRailRefused, "R07", now(), entry("drawdown.failed", "drawdown/"+d.ID))
 		require.NoError(t, err)
 		require.Equal(t, drawdown.Failed, failed.State)
 		require.Equal(t, drawdown.CodeRailRefused, failed.FailureCode)
@@ -127,9 +128,9 @@ func TestEveryStepMayBeRepeated(t *testing.T) {
 		require.Equal(t, reserved, again)
 		require.Equal(t, payout, samePayout)
 
-		settled, err := store.SettlePaid(ctx, d.ID, "rail-1", paid(d), entry("drawdown.paid", "drawdown/"+d.ID))
+		settled, err := store.SettlePaid(ctx, d.ID, d.ID+":payout", "rail-1", paid(d), entry("drawdown.paid", "drawdown/"+d.ID))
 		require.NoError(t, err)
-		repeat, err := store.SettlePaid(ctx, d.ID, "rail-1", paid(d), entry("drawdown.paid", "drawdown/"+d.ID))
+		repeat, err := store.SettlePaid(ctx, d.ID, d.ID+":payout", "rail-1", paid(d), entry("drawdown.paid", "drawdown/"+d.ID))
 		require.NoError(t, err)
 		require.Equal(t, settled, repeat)
 		after, err := store.MarkUnknown(ctx, d.ID, now())
@@ -140,9 +141,9 @@ func TestEveryStepMayBeRepeated(t *testing.T) {
 
 		lost := s.drawdown(t, line, 100_00)
 		s.reserve(t, lost)
-		failed, err := store.SettleFailed(ctx, lost.ID, drawdown.CodeRailRefused, "R", now(), entry("drawdown.failed", "drawdown/"+lost.ID))
+		failed, err := store.SettleFailed(ctx, lost.ID, lost.ID+":payout", drawdown.CodeRailRefused, "R", now(), entry("drawdown.failed", "drawdown/"+lost.ID))
 		require.NoError(t, err)
-		repeat, err = store.SettleFailed(ctx, lost.ID, "other", "S", now(), entry("drawdown.failed", "drawdown/"+lost.ID))
+		repeat, err = store.SettleFailed(ctx, lost.ID, lost.ID+":payout", "other", "S", now(), entry("drawdown.failed", "drawdown/"+lost.ID))
 		require.NoError(t, err)
 		require.Equal(t, failed, repeat)
 
@@ -215,11 +216,11 @@ func TestDrawdownErrors(t *testing.T) {
 		requireFault(t, err, fault.NotFound, fault.CodeNotFound)
 		_, _, err = store.Reserve(ctx, "none", newPayout(d), promised(d), about)
 		requireFault(t, err, fault.NotFound, fault.CodeNotFound)
-		_, err = store.SettlePaid(ctx, d.ID, "", paid(d), about)
+		_, err = store.SettlePaid(ctx, d.ID, d.ID+":payout", "", paid(d), about)
 		requireFault(t, err, fault.Conflict, fault.CodeWrongState)
-		_, err = store.SettleFailed(ctx, d.ID, "x", "", now(), about)
+		_, err = store.SettleFailed(ctx, d.ID, d.ID+":payout", "x", "", now(), about)
 		requireFault(t, err, fault.Conflict, fault.CodeWrongState)
-		_, err = store.SettlePaid(ctx, "none", "", paid(d), about)
+		_, err = store.SettlePaid(ctx, "none", "none"+":payout", "", paid(d), about)
 		requireFault(t, err, fault.NotFound, fault.CodeNotFound)
 
 		tilted := promised(d)
@@ -230,30 +231,30 @@ func TestDrawdownErrors(t *testing.T) {
 		requireFault(t, err, fault.Internal, fault.CodeConstraint)
 
 		_, payout := s.reserve(t, d)
-		_, err = store.BeginCall(ctx, payout, now())
+		_, err = store.BeginCall(ctx, payout, now(), "2026-11-11", drawdown.Limit{})
 		require.NoError(t, err)
-		_, err = store.BeginCall(ctx, payout, now())
+		_, err = store.BeginCall(ctx, payout, now(), "2026-11-11", drawdown.Limit{})
 		requireFault(t, err, fault.Conflict, fault.CodeStale)
-		_, err = store.BeginCall(ctx, drawdown.Payout{Key: "none"}, now())
+		_, err = store.BeginCall(ctx, drawdown.Payout{Key: "none"}, now(), "2026-11-11", drawdown.Limit{})
 		requireFault(t, err, fault.NotFound, fault.CodeNotFound)
 		reused := paid(d)
 		reused.Key = promised(d).Key
-		_, err = store.SettlePaid(ctx, d.ID, "", reused, about)
+		_, err = store.SettlePaid(ctx, d.ID, d.ID+":payout", "", reused, about)
 		requireFault(t, err, fault.Conflict, fault.CodeDuplicate)
-		_, err = store.SettlePaid(ctx, d.ID, "", paid(d), about)
+		_, err = store.SettlePaid(ctx, d.ID, d.ID+":payout", "", paid(d), about)
 		require.NoError(t, err)
-		_, err = store.SettleFailed(ctx, d.ID, "x", "", now(), about)
+		_, err = store.SettleFailed(ctx, d.ID, d.ID+":payout", "x", "", now(), about)
 		requireFault(t, err, fault.Conflict, fault.CodeWrongState)
 		current, err := store.Payout(ctx, d.ID)
 		require.NoError(t, err)
-		_, err = store.BeginCall(ctx, current, now())
+		_, err = store.BeginCall(ctx, current, now(), "2026-11-11", drawdown.Limit{})
 		requireFault(t, err, fault.Conflict, fault.CodeStale)
 
 		lost := s.drawdown(t, line, 100_00)
 		s.reserve(t, lost)
-		_, err = store.SettleFailed(ctx, lost.ID, "x", "", now(), about)
+		_, err = store.SettleFailed(ctx, lost.ID, lost.ID+":payout", "x", "", now(), about)
 		require.NoError(t, err)
-		_, err = store.SettlePaid(ctx, lost.ID, "", paid(lost), about)
+		_, err = store.SettlePaid(ctx, lost.ID, lost.ID+":payout", "", paid(lost), about)
 		requireFault(t, err, fault.Conflict, fault.CodeWrongState)
 		s.sound(t)
 	})
@@ -289,7 +290,7 @@ func TestDrawdownsArePagedAndUnsettledFound(t *testing.T) {
 		require.Len(t, all, 6)
 
 		s.reserve(t, drawdown.Drawdown{ID: newest[4], Amount: 1_00})
-		_, err = store.SettlePaid(ctx, newest[4], "", paid(drawdown.Drawdown{ID: newest[4], Amount: 1_00}), entry("drawdown.paid", "drawdown/x"))
+		_, err = store.SettlePaid(ctx, newest[4], newest[4]+":payout", "", paid(drawdown.Drawdown{ID: newest[4], Amount: 1_00}), entry("drawdown.paid", "drawdown/x"))
 		require.NoError(t, err)
 		open, err := store.Unsettled(ctx, now().Add(3*time.Second), 2)
 		require.NoError(t, err)

@@ -125,7 +125,7 @@ func (w *world) call(r *rapid.T) {
 		requireFault(r, err, fault.NotFound, fault.CodeNotFound)
 		return
 	}
-	_, err = w.s.Drawdowns().BeginCall(w.s.t.Context(), payout, now())
+	_, err = w.s.Drawdowns().BeginCall(w.s.t.Context(), payout, now(), "2026-11-11", drawdown.Limit{})
 	if d.State.Final() {
 		requireFault(r, err, fault.Conflict, fault.CodeStale)
 		return
@@ -150,9 +150,9 @@ func (w *world) settle(r *rapid.T, to drawdown.State) {
 	var stored drawdown.Drawdown
 	var err error
 	if to == drawdown.Paid {
-		stored, err = w.s.Drawdowns().SettlePaid(w.s.t.Context(), d.ID, "ref", paid(d.Drawdown), about)
+		stored, err = w.s.Drawdowns().SettlePaid(w.s.t.Context(), d.ID, d.ID+":payout", "ref", paid(d.Drawdown), about)
 	} else {
-		stored, err = w.s.Drawdowns().SettleFailed(w.s.t.Context(), d.ID, "x", "", now(), about)
+		stored, err = w.s.Drawdowns().SettleFailed(w.s.t.Context(), d.ID, d.ID+":payout", "x", "", now(), about)
 	}
 	switch d.State {
 	case to:

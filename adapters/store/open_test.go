@@ -195,7 +195,7 @@ func TestVerifyFindsWhatDoesNotFit(t *testing.T) {
 	t.Parallel()
 	for damage, rules := range map[string][]string{
 		"UPDATE lines SET used_fen = used_fen + 1":                         {store.RuleLineUsed},
-		"UPDATE payouts SET state = 'paid'":                                {store.RulePayout, store.RuleBooked},
+		"UPDATE payouts SET state = 'paid'":                                {store.RulePayout, store.RuleBooked, store.RuleSettlement, store.RuleSettlementBank},
 		"UPDATE drawdowns SET amount_fen = amount_fen + 1":                 {store.RuleLineUsed, store.RulePayout, store.RuleInTransit, store.RuleReceivable},
 		"UPDATE drawdowns SET state = 'paid'":                              {store.RulePayout, store.RuleInTransit, store.RuleSettlement},
 		"INSERT INTO journals VALUES ('j', 'k', 's', 'x', NULL, 1)":        {store.RuleJournalLines},

@@ -30,6 +30,14 @@ type payoutRow struct {
 	Created     moment `gorm:"column:created_at"`
 	SettledAt   moment
 	JournalID   string
+	Attempt     int
+	Unsent      int
+	FirstCallAt moment
+	AdmittedDay string
+	WaitsFor    string
+	WaitsSince  moment
+	ReversedAt  moment
+	ToldAt      moment
 }
 
 func (payoutRow) TableName() string { return "payouts" }
@@ -46,59 +54,42 @@ func (s drawdowns) payout(row payoutRow) (drawdown.Payout, error) {
 	if err := s.db.keys.openJSON(row.Account, &to, "payouts", "account", row.Key); err != nil {
 		return drawdown.Payout{}, err
 	}
-	return drawdown.Payout{
-		Key: row.Key, DrawdownID: row.DrawdownID, Version: row.Version, PayloadHash: row.PayloadHash,
-		Amount: money.Amount(row.AmountFen), Rail: row.Rail, Account: to.Number, Holder: to.Holder,
-		State: drawdown.PayoutState(row.State), Calls: row.Calls, Asks: row.Asks, LastCallAt: row.LastCallAt.Time,
-		RailRef: row.RailRef, FailureCode: row.FailureCode, CreatedAt: row.Created.Time, SettledAt: row.SettledAt.Time,
-	}, nil
+	p := row.domain()
+	p.Account, p.Holder = to.Number, to.Holder
+	return p, nil
 }
 
-// insertPayout stores the payout beside the journal that reserved its amount.
+// domain maps a row, the account left out.
+func (r payoutRow) domain() drawdown.Payout {
+	return drawdown.Payout{
+		Key: r.Key, DrawdownID: r.DrawdownID, Attempt: r.Attempt, Version: r.Version, PayloadHash: r.PayloadHash,
+		Amount: money.Amount(r.AmountFen), Rail: r.Rail, State: drawdown.PayoutState(r.State),
+		Calls: r.Calls, Unsent: r.Unsent, Asks: r.Asks, FirstCallAt: r.FirstCallAt.Time, LastCallAt: r.LastCallAt.Time,
+		AdmittedDay: r.AdmittedDay, WaitsFor: drawdown.Wait(r.WaitsFor), WaitsSince: r.WaitsSince.Time,
+		RailRef: r.RailRef, FailureCode: r.FailureCode, CreatedAt: r.Created.Time, SettledAt: r.SettledAt.Time, ReversedAt: r.ReversedAt.Time,
+	}
+}
+
+// insertPayout stores an attempt beside the journal that reserved its amount.
 func insertPayout(ctx context.Context, tx *gorm.DB, p drawdown.Payout, sealed []byte, journalID string) error {
-	_, err := exec(ctx, tx, `INSERT INTO payouts (key, drawdown_id, version, payload_hash, amount_fen, rail, account, state,
-		calls, asks, rail_ref, failure_code, created_at, journal_id) VALUES (?, ?, ?, ?, ?, ?, ?, 'sent', 0, 0, '', '', ?, ?)`,
-		p.Key, p.DrawdownID, p.Version, p.PayloadHash, int64(p.Amount), p.Rail, sealed, at(p.CreatedAt), journalID)
+	_, err := exec(ctx, tx, `INSERT INTO payouts (key, drawdown_id, attempt, version, payload_hash, amount_fen, rail, account, state,
+		calls, asks, rail_ref, failure_code, created_at, journal_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'requested', 0, 0, '', '', ?, ?)`,
+		p.Key, p.DrawdownID, max(p.Attempt, 1), p.Version, p.PayloadHash, int64(p.Amount), p.Rail, sealed, at(p.CreatedAt), journalID)
 	return err
 }
 
-// Payout gives the payout of a drawdown.
+// Payout gives the latest attempt to pay a drawdown.
 func (s drawdowns) Payout(ctx context.Context, drawdownID string) (drawdown.Payout, error) {
 	p, err := s.payoutOf(ctx, s.db.engine.reader(), drawdownID)
 	return p, failed("reading a payout", err)
 }
 
 func (s drawdowns) payoutOf(ctx context.Context, tx *gorm.DB, drawdownID string) (drawdown.Payout, error) {
-	row, err := queryOne[payoutRow](ctx, tx, "SELECT * FROM payouts WHERE drawdown_id = ?", drawdownID)
+	row, err := queryOne[payoutRow](ctx, tx, "SELECT * FROM payouts WHERE drawdown_id = ? ORDER BY attempt DESC LIMIT 1", drawdownID)
 	if err != nil {
 		return drawdown.Payout{}, missing("payout", err)
 	}
 	return s.payout(row)
-}
-
-// BeginCall counts a pay call before it is made. One statement: the version
-// decides which of two callers goes on.
-func (s drawdowns) BeginCall(ctx context.Context, p drawdown.Payout, now time.Time) (drawdown.Payout, error) {
-	var begun drawdown.Payout
-	err := s.db.in(ctx, func(ctx context.Context, tx *gorm.DB) error {
-		row, err := queryOne[payoutRow](ctx, tx, `UPDATE payouts SET calls = calls + 1, last_call_at = ?, version = version + 1
-			WHERE key = ? AND version = ? AND state IN ('sent', 'unknown') RETURNING *`, now.UnixMicro(), p.Key, p.Version)
-		if err == nil {
-			begun, err = s.payout(row)
-			return err
-		}
-		if !none(err) {
-			return err
-		}
-		if _, err := queryOne[payoutRow](ctx, tx, "SELECT * FROM payouts WHERE key = ?", p.Key); err != nil {
-			return missing("payout", err)
-		}
-		return fault.New(fault.Conflict, fault.CodeStale, "the payout was changed meanwhile")
-	})
-	if err != nil {
-		return drawdown.Payout{}, failed("counting a pay call", err)
-	}
-	return begun, nil
 }
 
 // MarkUnknown records that nobody knows yet whether the money moved. A
@@ -116,7 +107,8 @@ func (s drawdowns) MarkUnknown(ctx context.Context, drawdownID string, now time.
 			return err
 		}
 		row, err := queryOne[payoutRow](ctx, tx, `UPDATE payouts SET state = 'unknown', asks = asks + 1, last_ask_at = ?,
-			version = version + 1 WHERE drawdown_id = ? AND state IN ('sent', 'unknown') RETURNING *`, now.UnixMicro(), drawdownID)
+			waits_for = '', waits_since = NULL, version = version + 1
+			WHERE drawdown_id = ? AND state IN ('requested', 'sent', 'unknown') RETURNING *`, now.UnixMicro(), drawdownID)
 		if err != nil {
 			return missing("open payout", err)
 		}

@@ -98,7 +98,7 @@ func TestOneOfManyCallersMayCall(t *testing.T) {
 		d := s.drawdown(t, s.line(t, 1_000_00), 400_00)
 		_, payout := s.reserve(t, d)
 		answers := inParallel(32, func(int) (int, error) {
-			begun, err := s.Drawdowns().BeginCall(t.Context(), payout, now())
+			begun, err := s.Drawdowns().BeginCall(t.Context(), payout, now(), "2026-11-11", drawdown.Limit{})
 			return begun.Calls, err
 		})
 		begun := 0
@@ -126,10 +126,10 @@ func TestPaidAndFailedRace(t *testing.T) {
 			answers := inParallel(8, func(i int) (drawdown.State, error) {
 				about := entry("drawdown.settled", "drawdown/"+d.ID)
 				if i%2 == 0 {
-					stored, err := s.Drawdowns().SettlePaid(t.Context(), d.ID, "ref", paid(d), about)
+					stored, err := s.Drawdowns().SettlePaid(t.Context(), d.ID, d.ID+":payout", "ref", paid(d), about)
 					return stored.State, err
 				}
-				stored, err := s.Drawdowns().SettleFailed(t.Context(), d.ID, "x", "", now(), about)
+				stored, err := s.Drawdowns().SettleFailed(t.Context(), d.ID, d.ID+":payout", "x", "", now(), about)
 				return stored.State, err
 			})
 			final, err := s.Drawdowns().Drawdown(t.Context(), d.ID)
@@ -165,12 +165,12 @@ func TestManyLinesAtOnce(t *testing.T) {
 			about := entry("drawdown.test", "drawdown/"+d.ID)
 			_, errCreate := s.Drawdowns().Create(t.Context(), d, about)
 			_, payout, errReserve := s.Drawdowns().Reserve(t.Context(), d.ID, newPayout(d), promised(d), about)
-			_, errBegin := s.Drawdowns().BeginCall(t.Context(), payout, now())
+			_, errBegin := s.Drawdowns().BeginCall(t.Context(), payout, now(), "2026-11-11", drawdown.Limit{})
 			var errSettle error
 			if i%3 == 0 {
-				_, errSettle = s.Drawdowns().SettleFailed(t.Context(), d.ID, "x", "", now(), about)
+				_, errSettle = s.Drawdowns().SettleFailed(t.Context(), d.ID, d.ID+":payout", "x", "", now(), about)
 			} else {
-				_, errSettle = s.Drawdowns().SettlePaid(t.Context(), d.ID, "ref", paid(d), about)
+				_, errSettle = s.Drawdowns().SettlePaid(t.Context(), d.ID, d.ID+":payout", "ref", paid(d), about)
 			}
 			return struct{}{}, errors.Join(errCreate, errReserve, errBegin, errSettle)
 		})

@@ -52,7 +52,8 @@ func (s drawdowns) Reserve(ctx context.Context, id string, payout drawdown.Payou
 		}
 		storedDraw = row.domain()
 		storedPayout = payout
-		storedPayout.State, storedPayout.Calls, storedPayout.Asks = drawdown.PayoutSent, 0, 0
+		storedPayout.State, storedPayout.Calls, storedPayout.Asks = drawdown.PayoutRequested, 0, 0
+		storedPayout.Attempt = max(payout.Attempt, 1)
 		storedPayout.LastCallAt, storedPayout.SettledAt = time.Time{}, time.Time{}
 		storedPayout.RailRef, storedPayout.FailureCode = "", ""
 		return record(ctx, tx, entry)
@@ -100,24 +101,24 @@ func (s drawdowns) refuse(ctx context.Context, tx *gorm.DB, row drawdownRow, ent
 	return refused.domain(), record(ctx, tx, entry)
 }
 
-// SettlePaid records that the rail confirmed the payout.
-func (s drawdowns) SettlePaid(ctx context.Context, drawdownID, railRef string, journal ledger.Journal, entry audit.Entry) (drawdown.Drawdown, error) {
+// SettlePaid records that the rail confirmed the attempt.
+func (s drawdowns) SettlePaid(ctx context.Context, drawdownID, key, railRef string, journal ledger.Journal, entry audit.Entry) (drawdown.Drawdown, error) {
 	var stored drawdown.Drawdown
 	err := s.db.in(ctx, func(ctx context.Context, tx *gorm.DB) error {
 		row, err := queryOne[drawdownRow](ctx, tx, `UPDATE drawdowns SET state = 'paid', settled_at = ?, version = version + 1
 			WHERE id = ? AND state IN ('paying', 'unknown') RETURNING *`, at(journal.BookedAt), drawdownID)
 		if err != nil {
-			stored, err = s.already(ctx, tx, drawdownID, drawdown.Paid, err)
+			stored, err = s.already(ctx, tx, drawdownID, key, drawdown.PayoutPaid, err)
 			return err
 		}
 		stored = row.domain()
-		settled, err := exec(ctx, tx, `UPDATE payouts SET state = 'paid', rail_ref = ?, settled_at = ?, version = version + 1
-			WHERE drawdown_id = ? AND state IN ('sent', 'unknown')`, railRef, at(journal.BookedAt), drawdownID)
+		settled, err := exec(ctx, tx, `UPDATE payouts SET state = 'paid', rail_ref = ?, settled_at = ?, waits_for = '', version = version + 1
+			WHERE key = ? AND drawdown_id = ? AND state IN ('requested', 'sent', 'unknown')`, railRef, at(journal.BookedAt), key, drawdownID)
 		if err != nil {
 			return err
 		}
 		if settled != 1 {
-			return errTorn
+			return s.superseded(ctx, tx, drawdownID, key)
 		}
 		if err := book(ctx, tx, journal); err != nil {
 			return err
@@ -131,30 +132,29 @@ func (s drawdowns) SettlePaid(ctx context.Context, drawdownID, railRef string, j
 	return stored, nil
 }
 
-// SettleFailed records that the rail refused the payout for good: the
+// SettleFailed records that the rail refused the attempt for good: the
 // reserving journal is reversed and the line has its headroom back.
-func (s drawdowns) SettleFailed(ctx context.Context, drawdownID string, code fault.Code, railCode string, now time.Time, entry audit.Entry) (drawdown.Drawdown, error) {
+func (s drawdowns) SettleFailed(ctx context.Context, drawdownID, key string, code fault.Code, railCode string, now time.Time, entry audit.Entry) (drawdown.Drawdown, error) {
 	var stored drawdown.Drawdown
 	err := s.db.in(ctx, func(ctx context.Context, tx *gorm.DB) error {
 		row, err := queryOne[drawdownRow](ctx, tx, `UPDATE drawdowns SET state = 'failed', failure_code = ?, settled_at = ?,
 			version = version + 1 WHERE id = ? AND state IN ('paying', 'unknown') RETURNING *`, string(code), at(now), drawdownID)
 		if err != nil {
-			stored, err = s.already(ctx, tx, drawdownID, drawdown.Failed, err)
+			stored, err = s.already(ctx, tx, drawdownID, key, drawdown.PayoutFailed, err)
 			return err
 		}
 		stored = row.domain()
-		released, err := exec(ctx, tx, `UPDATE lines SET used_fen = used_fen - ?, version = version + 1
-			WHERE id = ? AND used_fen >= ?`, row.AmountFen, row.LineID, row.AmountFen)
+		if err := release(ctx, tx, row); err != nil {
+			return err
+		}
+		settled, err := queryOne[payoutRow](ctx, tx, `UPDATE payouts SET state = 'failed', failure_code = ?, settled_at = ?, waits_for = '',
+			version = version + 1 WHERE key = ? AND drawdown_id = ? AND state IN ('requested', 'sent', 'unknown') RETURNING *`,
+			railCode, at(now), key, drawdownID)
+		if none(err) {
+			return s.superseded(ctx, tx, drawdownID, key)
+		}
 		if err != nil {
 			return err
-		}
-		settled, err := queryOne[payoutRow](ctx, tx, `UPDATE payouts SET state = 'failed', failure_code = ?, settled_at = ?,
-			version = version + 1 WHERE drawdown_id = ? AND state IN ('sent', 'unknown') RETURNING *`, railCode, at(now), drawdownID)
-		if err != nil && !none(err) {
-			return err
-		}
-		if err != nil || released != 1 {
-			return errTorn
 		}
 		reserved, err := journalByID(ctx, tx, settled.JournalID)
 		if err != nil {
@@ -176,9 +176,19 @@ func (s drawdowns) SettleFailed(ctx context.Context, drawdownID string, code fau
 // nothing is written then.
 var errTorn = fault.New(fault.Internal, fault.CodeConstraint, "the drawdown, its payout and its line contradict each other")
 
+// release gives a line back what a drawdown took from it.
+func release(ctx context.Context, tx *gorm.DB, d drawdownRow) error {
+	released, err := exec(ctx, tx, `UPDATE lines SET used_fen = used_fen - ?, version = version + 1
+		WHERE id = ? AND used_fen >= ?`, d.AmountFen, d.LineID, d.AmountFen)
+	if err == nil && released != 1 {
+		err = errTorn
+	}
+	return err
+}
+
 // already gives a drawdown that was not open to be settled: as stored where
-// it is settled so already, a Conflict where it stands otherwise.
-func (s drawdowns) already(ctx context.Context, tx *gorm.DB, id string, want drawdown.State, cause error) (drawdown.Drawdown, error) {
+// the attempt is settled so already, a Conflict where it stands otherwise.
+func (s drawdowns) already(ctx context.Context, tx *gorm.DB, id, key string, want drawdown.PayoutState, cause error) (drawdown.Drawdown, error) {
 	if !none(cause) {
 		return drawdown.Drawdown{}, cause
 	}
@@ -186,8 +196,29 @@ func (s drawdowns) already(ctx context.Context, tx *gorm.DB, id string, want dra
 	if err != nil {
 		return drawdown.Drawdown{}, missing("drawdown", err)
 	}
-	if drawdown.State(row.State) != want {
+	attempt, err := queryOne[payoutRow](ctx, tx, "SELECT * FROM payouts WHERE key = ? AND drawdown_id = ?", key, id)
+	if err != nil && !none(err) {
+		return drawdown.Drawdown{}, err
+	}
+	stands := drawdown.PayoutState(attempt.State)
+	if none(err) { // refused before there was an attempt
+		stands = drawdown.PayoutState(row.State)
+	}
+	if stands != want {
 		return drawdown.Drawdown{}, fault.New(fault.Conflict, fault.CodeWrongState, "the drawdown is %s", row.State)
 	}
 	return row.domain(), nil
+}
+
+// superseded is why an attempt could not be settled though its drawdown is
+// open: another attempt has taken its place.
+func (s drawdowns) superseded(ctx context.Context, tx *gorm.DB, drawdownID, key string) error {
+	_, err := queryOne[payoutRow](ctx, tx, "SELECT * FROM payouts WHERE key = ? AND drawdown_id = ? AND state = 'failed'", key, drawdownID)
+	if none(err) {
+		return errTorn
+	}
+	if err != nil {
+		return err
+	}
+	return fault.New(fault.Conflict, fault.CodeWrongState, "this attempt failed and another one was made")
 }

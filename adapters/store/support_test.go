@@ -257,8 +257,8 @@ func (s *suite) drawdown(tb testing.TB, line underwriting.Line, amount money.Amo
 
 func newPayout(d drawdown.Drawdown) drawdown.Payout {
 	return drawdown.Payout{
-		Key: d.ID + ":payout", DrawdownID: d.ID, Version: 1, PayloadHash: "p", Amount: d.Amount, Rail: "bank",
-		Account: plainAccount, Holder: plainName, State: drawdown.PayoutSent, CreatedAt: now(),
+		Key: d.ID + ":payout", DrawdownID: d.ID, Attempt: 1, Version: 1, PayloadHash: "p", Amount: d.Amount, Rail: "bank",
+		Account: plainAccount, Holder: plainName, State: drawdown.PayoutRequested, CreatedAt: now(),
 	}
 }
 
@@ -274,7 +274,7 @@ func promised(d drawdown.Drawdown) ledger.Journal {
 func paid(d drawdown.Drawdown) ledger.Journal {
 	return ledger.Journal{
 		ID: ident.DerivedID(d.ID, "paid"), Key: d.ID + ":paid", Subject: "drawdown/" + d.ID, Kind: "disbursement_paid", BookedAt: now(),
-		Postings: []ledger.Posting{{Account: ledger.PayoutInTransit, Amount: d.Amount}, {Account: ledger.Settlement, Amount: -d.Amount}},
+		Postings: []ledger.Posting{{Account: ledger.PayoutInTransit, Amount: d.Amount}, {Account: ledger.SettlementBank, Amount: -d.Amount}},
 	}
 }
 

@@ -220,7 +220,7 @@ func TestStandingTellsWhatWeKnow(t *testing.T) {
 		standing, err := s.Underwriting().Standing(ctx, line.MerchantID, "")
 		require.NoError(t, err)
 		require.Zero(t, standing.Applicant.FirstLoanAt, "reserved is not paid out")
-		settled, err := s.Drawdowns().SettlePaid(ctx, d.ID, "rail-1", paid(d), entry("drawdown.paid", "drawdown/"+d.ID))
+		settled, err := s.Drawdowns().SettlePaid(ctx, d.ID, d.ID+":payout", "rail-1", paid(d), entry("drawdown.paid", "drawdown/"+d.ID))
 		require.NoError(t, err)
 		standing, err = s.Underwriting().Standing(ctx, line.MerchantID, "")
 		require.NoError(t, err)

@@ -39,9 +39,11 @@ const (
 	RuleInTransit       = "in_transit_equals_open_payouts" // a credit balance
 	RuleReceivable      = "receivable_equals_drawn"        // open and paid drawdowns
 	RuleSettlement      = "settlement_equals_paid"         // a credit balance
+	RuleSettlementBank  = "settlement_bank_equals_paid"    // a credit balance
 	RulePayout          = "payout_agrees_with_drawdown"    // 1 = yes
 	RuleReversed        = "failed_payout_is_reversed"      // Want and Have: reversals
 	RuleBooked          = "paid_payout_is_booked_once"     // Want and Have: journals of the drawdown
+	RuleOnePaid         = "one_attempt_open_or_paid"       // Have: attempts of the drawdown
 	maxFaults           = 100                              // per rule
 )
 
@@ -50,6 +52,12 @@ type faultRow struct {
 	Want    int64
 	Have    int64
 }
+
+// latest are the payouts that count: of each drawdown the last attempt.
+const latest = "(SELECT * FROM payouts a WHERE NOT EXISTS (SELECT 1 FROM payouts b WHERE b.drawdown_id = a.drawdown_id AND b.attempt > a.attempt))"
+
+// journalsOf is how many journals a drawdown has in a state of its payout p.
+const journalsOf = "CASE p.state WHEN 'paid' THEN 2 WHEN 'failed' THEN 2 WHEN 'reversed' THEN 4 ELSE 1 END"
 
 // ledgerRules are queries that give a row per contradiction.
 func ledgerRules() []struct{ rule, sql string } {
@@ -62,17 +70,19 @@ func ledgerRules() []struct{ rule, sql string } {
 			FROM lines l LEFT JOIN drawdowns d ON d.line_id = l.id AND d.state IN ('paying', 'unknown', 'paid')
 			GROUP BY l.id, l.used_fen HAVING COALESCE(SUM(d.amount_fen), 0) <> l.used_fen`},
 		{RuleLineLimit, `SELECT id AS subject, limit_fen AS want, used_fen AS have FROM lines WHERE used_fen > limit_fen OR used_fen < 0`},
-		{RulePayout, `SELECT d.id AS subject, 1 AS want, 0 AS have FROM drawdowns d LEFT JOIN payouts p ON p.drawdown_id = d.id
+		{RulePayout, `SELECT d.id AS subject, 1 AS want, 0 AS have FROM drawdowns d LEFT JOIN ` + latest + ` p ON p.drawdown_id = d.id
 			WHERE (d.state = 'requested' AND p.key IS NOT NULL)
 			OR (d.state IN ('paying', 'unknown', 'paid') AND p.key IS NULL)
 			OR (p.key IS NOT NULL AND (p.amount_fen <> d.amount_fen
-				OR p.state <> CASE d.state WHEN 'paying' THEN 'sent' ELSE d.state END))`},
-		{RuleReversed, `SELECT p.drawdown_id AS subject, CASE p.state WHEN 'failed' THEN 1 ELSE 0 END AS want, COUNT(r.id) AS have
-			FROM payouts p LEFT JOIN journals r ON r.reverses_id = p.journal_id
-			GROUP BY p.drawdown_id, p.state HAVING COUNT(r.id) <> CASE p.state WHEN 'failed' THEN 1 ELSE 0 END`},
-		{RuleBooked, `SELECT p.drawdown_id AS subject, CASE WHEN p.state IN ('paid', 'failed') THEN 2 ELSE 1 END AS want, COUNT(j.id) AS have
-			FROM payouts p JOIN journals r ON r.id = p.journal_id LEFT JOIN journals j ON j.subject = r.subject
-			GROUP BY p.drawdown_id, p.state HAVING COUNT(j.id) <> CASE WHEN p.state IN ('paid', 'failed') THEN 2 ELSE 1 END`},
+				OR CASE p.state WHEN 'requested' THEN 'paying' WHEN 'sent' THEN 'paying' ELSE p.state END <> d.state))`},
+		{RuleReversed, `SELECT p.drawdown_id AS subject, CASE WHEN p.state IN ('failed', 'reversed') THEN 1 ELSE 0 END AS want, COUNT(r.id) AS have
+			FROM ` + latest + ` p LEFT JOIN journals r ON r.reverses_id = p.journal_id
+			GROUP BY p.drawdown_id, p.state HAVING COUNT(r.id) <> CASE WHEN p.state IN ('failed', 'reversed') THEN 1 ELSE 0 END`},
+		{RuleBooked, `SELECT p.drawdown_id AS subject, ` + journalsOf + ` AS want, COUNT(j.id) AS have
+			FROM ` + latest + ` p JOIN journals r ON r.id = p.journal_id LEFT JOIN journals j ON j.subject = r.subject
+			GROUP BY p.drawdown_id, p.state HAVING COUNT(j.id) <> ` + journalsOf},
+		{RuleOnePaid, `SELECT drawdown_id AS subject, 1 AS want, COUNT(*) AS have FROM payouts
+			WHERE state NOT IN ('failed', 'reversed') GROUP BY drawdown_id HAVING COUNT(*) > 1`},
 	}
 }
 
@@ -103,11 +113,13 @@ func (r *LedgerReport) totals(ctx context.Context, tx *gorm.DB) error {
 		Journals int64
 		Open     int64
 		Paid     int64
+		Bank     int64
 	}
 	total, err := queryOne[totalRow](ctx, tx, `SELECT
 		(SELECT COUNT(*) FROM journals) AS journals,
 		(SELECT CAST(COALESCE(SUM(amount_fen), 0) AS BIGINT) FROM drawdowns WHERE state IN ('paying', 'unknown')) AS open,
-		(SELECT CAST(COALESCE(SUM(amount_fen), 0) AS BIGINT) FROM drawdowns WHERE state = 'paid') AS paid`)
+		(SELECT CAST(COALESCE(SUM(amount_fen), 0) AS BIGINT) FROM drawdowns WHERE state = 'paid') AS paid,
+		(SELECT CAST(COALESCE(SUM(amount_fen), 0) AS BIGINT) FROM payouts WHERE state = 'paid' AND rail = 'bank') AS bank`)
 	if err != nil {
 		return err
 	}
@@ -123,7 +135,8 @@ func (r *LedgerReport) totals(ctx context.Context, tx *gorm.DB) error {
 	for _, must := range []LedgerFault{
 		{Rule: RuleInTransit, Want: -money.Amount(total.Open), Have: have[ledger.PayoutInTransit]},
 		{Rule: RuleReceivable, Want: money.Amount(total.Open + total.Paid), Have: have[ledger.PrincipalReceivable]},
-		{Rule: RuleSettlement, Want: -money.Amount(total.Paid), Have: have[ledger.Settlement]},
+		{Rule: RuleSettlement, Want: money.Amount(total.Bank - total.Paid), Have: have[ledger.Settlement]},
+		{Rule: RuleSettlementBank, Want: -money.Amount(total.Bank), Have: have[ledger.SettlementBank]},
 	} {
 		if must.Want != must.Have {
 			r.Faults = append(r.Faults, must)

@@ -124,7 +124,9 @@ type Drawdown struct {
 }
 
 // Final tells whether nothing more will happen to the draw.
-func (d Drawdown) Final() bool { return d.State == "paid" || d.State == "failed" }
+func (d Drawdown) Final() bool {
+	return d.State == "paid" || d.State == "failed" || d.State == "reversed"
+}
 
 // RequestCode asks for a one-time code and gives the challenge's id.
 func (c *Client) RequestCode(ctx context.Context, phone string) (string, error) {

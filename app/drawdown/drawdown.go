@@ -22,6 +22,7 @@ const (
 	CodeAmount       fault.Code = "amount_out_of_range"
 	CodeRailRefused  fault.Code = "payout_refused"
 	CodeAccountWrong fault.Code = "payout_account_invalid"
+	CodeReturned     fault.Code = "payout_returned" // paid, and the money came back
 )
 
 // State is where a drawdown stands.
@@ -34,10 +35,12 @@ const (
 	Unknown   State = "unknown"
 	Paid      State = "paid"
 	Failed    State = "failed"
+	Reversed  State = "reversed" // was paid; the rail sent the money back
 )
 
-// Final tells whether nothing more will happen.
-func (s State) Final() bool { return s == Paid || s == Failed }
+// Final tells whether the workflow has nothing more to do. A paid drawdown
+// may still be reversed by the rail, a reversed one never changes.
+func (s State) Final() bool { return s == Paid || s == Failed || s == Reversed }
 
 // Drawdown is one loan: an amount drawn on a line.
 type Drawdown struct {
@@ -55,37 +58,6 @@ type Drawdown struct {
 	FailureCode fault.Code
 	RequestedAt time.Time
 	SettledAt   time.Time // paid or failed
-}
-
-// PayoutState is where a payout stands at the rail.
-type PayoutState string
-
-// Payout states.
-const (
-	PayoutSent    PayoutState = "sent"    // stored before the call; the call may or may not have left
-	PayoutUnknown PayoutState = "unknown" // the call ended without a clear answer
-	PayoutPaid    PayoutState = "paid"
-	PayoutFailed  PayoutState = "failed"
-)
-
-// Payout is the one attempt to pay a drawdown out; retries use the same key.
-type Payout struct {
-	Key         string // drawdown id + ":payout"; the rail's reference of ours
-	DrawdownID  string // unique
-	Version     int64
-	PayloadHash string
-	Amount      money.Amount
-	Rail        string
-	Account     string // plain in memory, encrypted at rest
-	Holder      string // plain in memory, encrypted at rest
-	State       PayoutState
-	Calls       int       // pay calls begun
-	Asks        int       // queries begun
-	LastCallAt  time.Time // last pay call begun
-	RailRef     string    // the rail's own reference
-	FailureCode string    // the rail's code
-	CreatedAt   time.Time
-	SettledAt   time.Time
 }
 
 // Line is the view of a credit line that a draw needs.
@@ -118,75 +90,24 @@ type Store interface {
 	// fault.CodeKeyReused.
 	Create(ctx context.Context, d Drawdown, entry audit.Entry) (Drawdown, error)
 	// Reserve takes the amount from the line by one conditional update, books
-	// the journal, stores the payout as PayoutSent with Calls 0, and moves
+	// the journal, stores the payout as PayoutRequested, and moves
 	// Requested to Paying, all or nothing. Too little headroom or a line not
 	// active moves the drawdown to Failed instead, with the code, and gives
 	// it without error. Any other state is given as stored.
 	Reserve(ctx context.Context, id string, payout Payout, journal ledger.Journal, entry audit.Entry) (Drawdown, Payout, error)
-	// BeginCall counts a pay call before it is made (Calls+1, LastCallAt),
-	// where the stored version is p.Version; else Conflict with fault.CodeStale.
-	BeginCall(ctx context.Context, p Payout, at time.Time) (Payout, error)
-	// MarkUnknown moves a payout that is not settled to PayoutUnknown and its
-	// drawdown to Unknown, counting one ask.
-	MarkUnknown(ctx context.Context, drawdownID string, at time.Time) (Payout, error)
-	// SettlePaid moves payout and drawdown to paid and books the journal.
-	// A failed payout is a Conflict with fault.CodeWrongState.
-	SettlePaid(ctx context.Context, drawdownID, railRef string, journal ledger.Journal, entry audit.Entry) (Drawdown, error)
-	// SettleFailed moves payout and drawdown to failed, books the reversal of
-	// the reserving journal and gives the line its headroom back. A paid
-	// payout is a Conflict with fault.CodeWrongState.
-	SettleFailed(ctx context.Context, drawdownID string, code fault.Code, railCode string, at time.Time, entry audit.Entry) (Drawdown, error)
+	Attempts
 	// Drawdown gives one; fault.NotFound when there is none.
 	Drawdown(ctx context.Context, id string) (Drawdown, error)
 	// Watch gives a channel that is signalled when the drawdown may stand
 	// otherwise, and a function that stops it. Signals may be spurious or
 	// coalesced; what other processes change is signalled a little later.
 	Watch(id string) (<-chan struct{}, func())
-	// Payout gives the payout of a drawdown; fault.NotFound when there is none.
+	// Payout gives the latest attempt to pay a drawdown; fault.NotFound when
+	// there is none.
 	Payout(ctx context.Context, drawdownID string) (Payout, error)
 	// Drawdowns lists newest first; merchantID or lineID empty = any.
 	Drawdowns(ctx context.Context, merchantID, lineID string, page Page) ([]Drawdown, string, error)
 	// Unsettled lists ids of drawdowns not final and requested before the
 	// given time, oldest first, at most limit.
 	Unsettled(ctx context.Context, before time.Time, limit int) ([]string, error)
-}
-
-// Instruction is what a rail is told. Key is our reference; the same Key with
-// the same content pays once, however often it is sent.
-type Instruction struct {
-	Key     string
-	Amount  money.Amount
-	Account string
-	Holder  string
-	Title   string
-}
-
-// RailState is a rail's word on one of our references.
-type RailState string
-
-// Rail states. RailNoRecord means the rail has never seen the reference.
-const (
-	RailPaid     RailState = "paid"
-	RailPending  RailState = "pending"
-	RailFailed   RailState = "failed"
-	RailNoRecord RailState = "no_record"
-)
-
-// Receipt is a rail's answer.
-type Receipt struct {
-	State RailState
-	Ref   string // the rail's own reference
-	Code  string // the rail's code when failed
-	At    time.Time
-}
-
-// ErrNotSent marks an error of Pay after which the instruction certainly did
-// not leave this process (breaker open, bulkhead full, request not built).
-var ErrNotSent = fault.New(fault.Unavailable, "payout_not_sent", "the payout rail is not reachable now")
-
-// Rail moves money. An error that is not ErrNotSent means nothing is known:
-// the money may or may not have moved.
-type Rail interface {
-	Pay(ctx context.Context, instruction Instruction) (Receipt, error)
-	Query(ctx context.Context, key string) (Receipt, error)
 }

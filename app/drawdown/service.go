@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -32,10 +31,27 @@ const (
 	ReachedSettled  = "settled"  // payout, drawdown and journal settled
 )
 
-// Deps are what a Service stands on. Reached may be nil; the rest is required.
+// Deps are what a Service stands on. Reached and
+// what names a default may be absent; the rest is required.
 type Deps struct {
-	Store  Store
-	Rails  map[string]Rail // by name
+	Store Store
+	Desk  Desk
+	Rails map[string]Rail // by name
+	// Limits bound what is sent a day, by rail. A rail that is not named has
+	// none.
+	Limits map[string]Limit
+	// FailOver names the rail that pays when another surely will not. Empty
+	// means that nothing fails over.
+	FailOver map[string]string
+	// FailOverAfter is how long a rail may be unreachable, with nothing ever
+	// sent, before the other one pays. Default 2 min.
+	FailOverAfter time.Duration
+	// HandOver is how long a payout may be unknown before a person looks
+	// after it. Default 20 h.
+	HandOver time.Duration
+	// Tell tells a merchant that a payout came back. It is called until it
+	// succeeds, and sends once by the drawdown's id. Nil means nobody is told.
+	Tell   func(ctx context.Context, d Drawdown) error
 	Now    clock.Clock
 	NewID  func() string
 	Logger *slog.Logger
@@ -60,6 +76,12 @@ func NewService(deps Deps) *Service {
 	}
 	if deps.MaxAge <= 0 {
 		deps.MaxAge = 20 * time.Hour
+	}
+	if deps.HandOver <= 0 {
+		deps.HandOver = 20 * time.Hour
+	}
+	if deps.FailOverAfter <= 0 {
+		deps.FailOverAfter = 2 * time.Minute
 	}
 	if deps.Reached == nil {
 		deps.Reached = func(string, string) {}
@@ -135,8 +157,15 @@ func (s *Service) Unsettled(ctx context.Context, before time.Time, limit int) ([
 	return s.deps.Store.Unsettled(ctx, before, limit)
 }
 
-// PayoutKey is our reference at the rail for a draw.
-func PayoutKey(drawdownID string) string { return strings.ReplaceAll(drawdownID, "-", "") + "P1" }
+// PayoutKey is our reference at the rail for a draw's
+// first attempt.
+func PayoutKey(drawdownID string) string { return AttemptKey(drawdownID, 1) }
+
+// AttemptKey is our reference at the rail for the n-th attempt: at most 35
+// letters and digits, which is what ISO 20022 has room for (Max35Text).
+func AttemptKey(drawdownID string, n int) string {
+	return strings.ReplaceAll(drawdownID, "-", "") + "P" + strconv.Itoa(n)
+}
 
 // Reserve takes the amount from the line, books the promise and stores the
 // payout with its key, in one transaction. Too little headroom fails the
@@ -152,8 +181,8 @@ func (s *Service) Reserve(ctx context.Context, id string) (Drawdown, error) {
 	}
 	now := s.deps.Now()
 	payout := Payout{
-		Key: PayoutKey(id), DrawdownID: id, Amount: d.Amount, Rail: line.Rail, Account: line.Account, Holder: line.Holder,
-		State: PayoutSent, CreatedAt: now,
+		Key: PayoutKey(id), DrawdownID: id, Attempt: 1, Amount: d.Amount, Rail: line.Rail, Account: line.Account, Holder: line.Holder,
+		State: PayoutRequested, CreatedAt: now,
 	}
 	payout.PayloadHash = payloadHash(payout)
 	journal := ledger.Journal{
@@ -170,97 +199,6 @@ func (s *Service) Reserve(ctx context.Context, id string) (Drawdown, error) {
 func payloadHash(p Payout) string {
 	sum := sha256.Sum256([]byte(strings.Join([]string{p.Key, p.Amount.String(), p.Rail, p.Account, p.Holder}, "\x00")))
 	return hex.EncodeToString(sum[:])
-}
-
-// Pay moves a reserved draw towards paid or failed as far as the rail's word
-// goes now. The first call pays; every later one asks the rail first and pays
-// again, under the same key, only when the rail has no record and the grace
-// is over. A drawdown that is not final is to be called again later.
-func (s *Service) Pay(ctx context.Context, id string) (Drawdown, error) {
-	d, err := s.deps.Store.Drawdown(ctx, id)
-	if err != nil || d.State.Final() || d.State == Requested {
-		return d, err
-	}
-	payout, err := s.deps.Store.Payout(ctx, id)
-	if err != nil {
-		return Drawdown{}, err
-	}
-	rail, ok := s.deps.Rails[payout.Rail]
-	if !ok {
-		return Drawdown{}, fault.New(fault.Internal, fault.CodeInternal, "no rail %q", payout.Rail)
-	}
-	if payout.Calls == 0 {
-		return s.call(ctx, rail, payout)
-	}
-	receipt, err := rail.Query(ctx, payout.Key)
-	if err != nil {
-		s.warn(ctx, id, "payout not settled by query", err)
-		return s.unknown(ctx, id)
-	}
-	now := s.deps.Now()
-	if receipt.State == RailNoRecord && now.Sub(payout.LastCallAt) >= s.deps.Grace && now.Sub(payout.CreatedAt) < s.deps.MaxAge {
-		return s.call(ctx, rail, payout)
-	}
-	return s.settle(ctx, id, receipt)
-}
-
-// call counts the call, then makes it.
-func (s *Service) call(ctx context.Context, rail Rail, payout Payout) (Drawdown, error) {
-	if payloadHash(payout) != payout.PayloadHash {
-		return Drawdown{}, fault.New(fault.Internal, fault.CodeInternal, "payout %s differs from what was stored before the call", payout.Key)
-	}
-	payout, err := s.deps.Store.BeginCall(ctx, payout, s.deps.Now())
-	if err != nil {
-		return Drawdown{}, err
-	}
-	s.deps.Reached(ReachedCalling, payout.DrawdownID)
-	receipt, err := rail.Pay(ctx, Instruction{Key: payout.Key, Amount: payout.Amount, Account: payout.Account, Holder: payout.Holder, Title: "loan310 " + payout.Key})
-	s.deps.Reached(ReachedAnswered, payout.DrawdownID)
-	switch {
-	case errors.Is(err, ErrNotSent):
-		s.warn(ctx, payout.DrawdownID, "payout not sent", err)
-		return s.deps.Store.Drawdown(ctx, payout.DrawdownID)
-	case err != nil:
-		s.warn(ctx, payout.DrawdownID, "payout unknown", err)
-		return s.unknown(ctx, payout.DrawdownID)
-	}
-	return s.settle(ctx, payout.DrawdownID, receipt)
-}
-
-// settle stores a rail's word.
-func (s *Service) settle(ctx context.Context, id string, receipt Receipt) (Drawdown, error) {
-	now := s.deps.Now()
-	switch receipt.State {
-	case RailPaid:
-		payout, err := s.deps.Store.Payout(ctx, id)
-		if err != nil {
-			return Drawdown{}, err
-		}
-		journal := ledger.Journal{
-			ID: s.deps.NewID(), Key: id + ":paid", Subject: "drawdown/" + id, Kind: "disbursement_paid", BookedAt: now,
-			Postings: []ledger.Posting{{Account: ledger.PayoutInTransit, Amount: payout.Amount}, {Account: ledger.Settlement, Amount: -payout.Amount}},
-		}
-		d, err := s.deps.Store.SettlePaid(ctx, id, receipt.Ref, journal, s.entry(workflowActor(id), "drawdown.paid", id, receipt.Ref))
-		if err == nil {
-			s.deps.Reached(ReachedSettled, id)
-		}
-		return d, err
-	case RailFailed:
-		d, err := s.deps.Store.SettleFailed(ctx, id, CodeRailRefused, receipt.Code, now, s.entry(workflowActor(id), "drawdown.failed", id, receipt.Code))
-		if err == nil {
-			s.deps.Reached(ReachedSettled, id)
-		}
-		return d, err
-	default:
-		return s.unknown(ctx, id)
-	}
-}
-
-func (s *Service) unknown(ctx context.Context, id string) (Drawdown, error) {
-	if _, err := s.deps.Store.MarkUnknown(ctx, id, s.deps.Now()); err != nil {
-		return Drawdown{}, err
-	}
-	return s.deps.Store.Drawdown(ctx, id)
 }
 
 func (s *Service) warn(ctx context.Context, id, what string, err error) {

@@ -154,7 +154,7 @@ func (s *Stack) makeUseCases(ctx context.Context, pepper []byte) error {
 		DecodeRow:  httpx.RowDecoder(), EncodeRow: httpx.RowEncoder(),
 	})
 	s.Drawdowns = drawdown.NewService(drawdown.Deps{
-		Store: s.DB.Drawdowns(), Rails: map[string]drawdown.Rail{"wallet": s.outside.rail, "bank": s.outside.rail},
+		Store: s.DB.Drawdowns(), Desk: s.DB.PayoutDesk(), Rails: map[string]drawdown.Rail{"wallet": s.outside.rail, "bank": s.outside.rail},
 		Now: clock.System, NewID: ident.NewID, Logger: s.config.Logger, Grace: s.config.PayoutGrace, Reached: s.config.Reached,
 	})
 	return s.Underwriting.Start(ctx)
