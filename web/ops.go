@@ -15,7 +15,7 @@ type providersView struct {
 }
 
 type balanceView struct {
-	Account    string `json:"account" enum:"principal_receivable,payout_in_transit,settlement"`
+	Account    string `json:"account" example:"principal_receivable"`
 	AmountFen  int64  `json:"amount_fen" doc:"Debit balances are positive."`
 	PostingQty int64  `json:"postings" doc:"How many postings it sums."`
 }
@@ -27,7 +27,7 @@ type trialBalanceView struct {
 }
 
 type postingView struct {
-	Account   string `json:"account" enum:"principal_receivable,payout_in_transit,settlement"`
+	Account   string `json:"account" example:"principal_receivable"`
 	AmountFen int64  `json:"amount_fen" doc:"Positive debits, negative credits."`
 }
 

@@ -50,6 +50,19 @@ func refused(subCode string) bool {
 	}
 }
 
+// railSide tells a refusal that lies with our own account at the rail: it says
+// nothing about the payee, whom another rail may pay.
+func railSide(code string) bool {
+	switch code {
+	case "PRODUCT_NOT_SIGN", "PAYER_BALANCE_NOT_ENOUGH", "BALANCE_IS_NOT_ENOUGH", "PAYER_STATUS_ERROR", "PAYER_USER_INFO_ERROR",
+		"PAYER_DATA_INCOMPLETE", "PAYER_CERT_EXPIRED", "PAYER_CERTIFY_CHECK_FAIL", "PAYER_PERMLIMIT_CHECK_FAILURE",
+		"PERMIT_CHECK_PERM_LIMITED", "PAYCARD_UNABLE_PAYMENT", "INST_PAY_UNABLE", "NO_ACCOUNT_PAYMENT_PERMISSION":
+		return true
+	default:
+		return false
+	}
+}
+
 // transferReceipt reads the answer to a transfer.
 func (r *Rail) transferReceipt(answered reply, told drawdown.Instruction) (drawdown.Receipt, error) {
 	switch answered.Code {
@@ -61,7 +74,7 @@ func (r *Rail) transferReceipt(answered reply, told drawdown.Instruction) (drawd
 	case codeBusiness:
 		switch {
 		case refused(answered.SubCode):
-			return drawdown.Receipt{State: drawdown.RailFailed, Ref: answered.OrderID, Code: answered.SubCode, At: r.options.Clock()}, nil
+			return drawdown.Receipt{State: drawdown.RailFailed, Ref: answered.OrderID, Code: answered.SubCode, At: r.options.Clock(), RailSide: railSide(answered.SubCode)}, nil
 		case answered.SubCode == subInconsistent:
 			// The earlier instruction under this reference may have been paid.
 			return drawdown.Receipt{}, unclear(CodeInconsistent, "rail knows the reference with other content")
@@ -93,8 +106,12 @@ func (r *Rail) statusReceipt(answered reply) (drawdown.Receipt, error) {
 		receipt.State = drawdown.RailPaid
 	case "DEALING", "WAIT_PAY":
 		receipt.State = drawdown.RailPending
-	case "FAIL", "CLOSED", "REFUND": // a refunded transfer came back to us
+	case "FAIL", "CLOSED":
 		receipt.State = drawdown.RailFailed
+		receipt.Code = firstOf(answered.SubCode, answered.ErrorCode, answered.Status)
+		receipt.RailSide = railSide(receipt.Code)
+	case "REFUND": // paid, and it came back to us
+		receipt.State = drawdown.RailReturned
 		receipt.Code = firstOf(answered.SubCode, answered.ErrorCode, answered.Status)
 	default:
 		return drawdown.Receipt{}, unclear(CodeUnclear, "answer has an unknown status")

@@ -150,7 +150,7 @@ func TestAnswers(t *testing.T) {
 		"no amount, as the rail may":    {raw: `{"code":"10000","out_biz_no":"d1:payout","status":"SUCCESS"}`, state: drawdown.RailPaid},
 		"dealing":                       {raw: strings.Replace(done, "SUCCESS", "DEALING", 1), state: drawdown.RailPending},
 		"fail":                          {raw: strings.Replace(done, "SUCCESS", "FAIL", 1), state: drawdown.RailFailed},
-		"refund":                        {raw: strings.Replace(done, "SUCCESS", "REFUND", 1), state: drawdown.RailFailed},
+		"refund":                        {raw: strings.Replace(done, "SUCCESS", "REFUND", 1), state: drawdown.RailReturned},
 		"a status nobody knows":         {raw: strings.Replace(done, "SUCCESS", "MAYBE", 1), code: payout.CodeUnclear},
 		"an unreadable date":            {raw: strings.Replace(done, `"status"`, `"pay_date":"soon","status"`, 1), code: httpx.CodeMalformed},
 		"service unavailable":           {raw: `{"code":"20000","sub_code":"isp.unknow-error"}`, code: payout.CodeRailSystem},

@@ -41,6 +41,7 @@ func newControl(s *Server) http.Handler {
 		}
 		answer(w, http.StatusOK, messages)
 	})
+	s.controlBank(mux)
 	return mux
 }
 

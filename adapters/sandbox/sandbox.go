@@ -61,6 +61,9 @@ type Options struct {
 	// Dir keeps the rail's book and the inbox as append-only JSONL, read again
 	// at the next start. Empty means memory only.
 	Dir string
+	// BankDir holds the outbox and the inbox of the bank that takes transfers
+	// as files. Empty means no such bank.
+	BankDir string
 	// Clock tells the providers the time. Nil means the system's.
 	Clock clock.Clock
 	// Secrets are the credentials the providers expect; required.

@@ -128,13 +128,19 @@ func StartSandbox(ctx context.Context, dir, host string, first int, book dossier
 	if err != nil {
 		return nil, Providers{}, err
 	}
+	bank, err := filepath.Abs(filepath.Join(dir, "bank"))
+	if err != nil {
+		return nil, Providers{}, fmt.Errorf("find %s: %w", dir, err)
+	}
 	server, err := sandbox.Start(ctx, sandbox.Options{
-		Book: book, Host: host, Ports: sandboxPorts(first), Dir: dir, Clock: clock.System, Secrets: secrets, Logger: logger,
+		Book: book, Host: host, Ports: sandboxPorts(first), Dir: dir, BankDir: bank, Clock: clock.System, Secrets: secrets, Logger: logger,
 	})
 	if err != nil {
 		return nil, Providers{}, err
 	}
-	return server, SandboxProviders(server.URLs(), secrets), nil
+	providers := SandboxProviders(server.URLs(), secrets)
+	providers.BankRail = &BankRailProvider{Dir: bank, DebtorName: "loan310", DebtorAccount: "3100000000000001", ClearingMember: "310310310310"}
+	return server, providers, nil
 }
 
 func devConfig(options DevOptions, temporal string, providers Providers) (Config, error) {

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"loan310/adapters/bank"
+	"loan310/adapters/bankrail"
 	"loan310/adapters/breaker"
 	"loan310/adapters/bureau"
 	"loan310/adapters/identity"
@@ -37,7 +39,7 @@ type outside struct {
 	registry merchant.Registry
 	identity merchant.Identity
 	notifier merchant.Notifier
-	rail     drawdown.Rail
+	rails    map[string]drawdown.Rail
 	closers  []func()
 }
 
@@ -48,13 +50,14 @@ func (o *outside) close() {
 }
 
 // connect makes the adapters; nothing is called yet.
-func connect(providers Providers, board *breaker.Board, now clock.Clock, pseudonymKey []byte) (*outside, error) {
-	out := &outside{}
+func connect(providers Providers, board *breaker.Board, now clock.Clock, pseudonymKey []byte, logger *slog.Logger) (*outside, error) {
+	out := &outside{rails: map[string]drawdown.Rail{}}
 	return out, errors.Join(
 		out.connectHistories(providers, board, now, pseudonymKey),
 		out.connectSpots(providers, board, now),
 		out.connectRecords(providers, board, now),
 		out.connectRail(providers.Payout, board, now),
+		out.connectBankRail(providers.BankRail, now, logger),
 	)
 }
 
@@ -174,7 +177,25 @@ func (o *outside) connectRail(provider PayoutProvider, board *breaker.Board, now
 	if err != nil {
 		return err
 	}
-	o.rail = rail
+	o.rails[drawdown.RailWallet], o.rails[drawdown.RailBank] = rail, rail
 	o.closers = append(o.closers, rail.Close)
+	return nil
+}
+
+// connectBankRail makes the rail of files, where there is one.
+func (o *outside) connectBankRail(provider *BankRailProvider, now clock.Clock, logger *slog.Logger) error {
+	if provider == nil {
+		return nil
+	}
+	rail, err := bankrail.New(bankrail.Options{
+		Dir: provider.Dir, Clock: now, Logger: logger,
+		Debtor: bankrail.Debtor{
+			Name: provider.DebtorName, Account: provider.DebtorAccount, ClearingSystem: provider.ClearingSystem, ClearingMember: provider.ClearingMember,
+		},
+	})
+	if err != nil {
+		return err
+	}
+	o.rails[drawdown.RailBank] = rail
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"loan310/adapters/breaker"
 	"loan310/adapters/payout"
 	"loan310/adapters/sandbox"
+	"loan310/app/drawdown"
 )
 
 // Kuaidi100 is the kind of provider that answers for single waybills. In the
@@ -55,6 +56,56 @@ type Providers struct {
 	Sandbox bool                `json:"sandbox"` // simulated; refused in production
 	Kinds   map[string]Provider `json:"kinds"`   // marketplace, logistics, kuaidi100, bank, utility, bureau, registry, identity, notify
 	Payout  PayoutProvider      `json:"payout"`
+	// BankRail pays by files. Nil means that bank accounts are paid over the
+	// gateway too.
+	BankRail *BankRailProvider `json:"bank_rail,omitempty"`
+	// Payouts are the rules of both rails.
+	Payouts PayoutRules `json:"payouts,omitzero"`
+}
+
+// BankRailProvider is how the bank that takes files is reached.
+type BankRailProvider struct {
+	Dir            string `json:"dir"` // holds outbox, inbox and state
+	DebtorName     string `json:"debtor_name"`
+	DebtorAccount  string `json:"debtor_account"`
+	ClearingMember string `json:"clearing_member"`           // the bank's number
+	ClearingSystem string `json:"clearing_system,omitempty"` // absent: CNAPS
+}
+
+// PayoutRules bound what the rails send.
+type PayoutRules struct {
+	// Limits are by rail, wallet or bank; a rail not named has none.
+	Limits map[string]PayoutLimit `json:"limits,omitempty"`
+	// NoFailOver keeps payouts of the wallet from going to the bank.
+	NoFailOver bool `json:"no_fail_over,omitempty"`
+	// HandOverHours is how long a payout may be unknown before a person looks
+	// after it. 0 means 20.
+	HandOverHours int `json:"hand_over_hours,omitempty"`
+}
+
+// PayoutLimit bounds one rail's day; 0 = no bound.
+type PayoutLimit struct {
+	AmountFen int64 `json:"amount_fen,omitempty"`
+	Count     int   `json:"count,omitempty"`
+}
+
+func (p Providers) wrongPayouts() []string {
+	var wrong []string
+	for rail, limit := range p.Payouts.Limits {
+		if rail != drawdown.RailWallet && rail != drawdown.RailBank {
+			wrong = append(wrong, fmt.Sprintf("payouts.limits of %q: there are the rails wallet and bank", rail))
+		}
+		if limit.AmountFen < 0 || limit.Count < 0 {
+			wrong = append(wrong, "payouts.limits of "+rail+" is negative: give fen and a count, or 0 for no bound")
+		}
+	}
+	if p.Payouts.HandOverHours < 0 {
+		wrong = append(wrong, "payouts.hand_over_hours is negative")
+	}
+	if b := p.BankRail; b != nil && (b.Dir == "" || b.DebtorName == "" || b.DebtorAccount == "" || b.ClearingMember == "") {
+		wrong = append(wrong, "bank_rail needs dir, debtor_name, debtor_account and clearing_member in --providers FILE")
+	}
+	return wrong
 }
 
 // LogValue keeps credentials out of logs.
@@ -122,7 +173,7 @@ func (p Providers) wrong() []string {
 			wrong = append(wrong, fmt.Sprintf("hedge_after_ms of provider %s: only %s may be asked twice", kind, strings.Join(hedgeable(), ", ")))
 		}
 	}
-	return append(wrong, p.Payout.wrong()...)
+	return append(append(wrong, p.wrongPayouts()...), p.Payout.wrong()...)
 }
 
 func (p PayoutProvider) wrong() []string {

@@ -85,7 +85,7 @@ func (s *Stack) build(ctx context.Context) error {
 	if s.bodyKey, err = hkdf.Key(sha256.New, pepper, nil, "loan310 idempotency bodies", 32); err != nil {
 		return fmt.Errorf("derive the key of bodies: %w", err)
 	}
-	if s.outside, err = connect(s.config.Providers, s.Board, clock.System, pepper); err != nil {
+	if s.outside, err = connect(s.config.Providers, s.Board, clock.System, pepper, s.config.Logger); err != nil {
 		return fmt.Errorf("connect providers: %w", err)
 	}
 	if err := s.makeUseCases(ctx, pepper); err != nil {
@@ -153,10 +153,7 @@ func (s *Stack) makeUseCases(ctx context.Context, pepper []byte) error {
 		Budgets:    underwriting.Budgets{Default: s.config.SourceBudget},
 		DecodeRow:  httpx.RowDecoder(), EncodeRow: httpx.RowEncoder(),
 	})
-	s.Drawdowns = drawdown.NewService(drawdown.Deps{
-		Store: s.DB.Drawdowns(), Desk: s.DB.PayoutDesk(), Rails: map[string]drawdown.Rail{"wallet": s.outside.rail, "bank": s.outside.rail},
-		Now: clock.System, NewID: ident.NewID, Logger: s.config.Logger, Grace: s.config.PayoutGrace, Reached: s.config.Reached,
-	})
+	s.Drawdowns = s.makeDrawdowns()
 	return s.Underwriting.Start(ctx)
 }
 
@@ -219,6 +216,7 @@ func (s *Stack) startWorker(ctx context.Context) error {
 		Client: s.Chain, Underwriting: s.Underwriting, Drawdowns: s.Drawdowns, Now: clock.System, Logger: s.config.Logger, Every: s.config.SweepEvery,
 	}
 	s.running.Go(func() { sweeper.Run(ctx) })
+	s.running.Go(func() { s.sweepReturns(ctx) })
 	janitor := Janitor{Sweep: s.DB.Sweep, Logger: s.config.Logger}
 	s.running.Go(func() { janitor.Run(ctx) })
 	return nil
