@@ -87,9 +87,10 @@ func rows[T any](ctx context.Context, s *Service, meta evidence.Meta) iter.Seq2[
 		}
 		defer func() { _ = body.Close() }()
 		lines := bufio.NewScanner(body)
-		lines.Buffer(make([]byte, 64<<10), longestRow)
+		lines.Buffer(make([]byte, 16<<10), longestRow)
+		var row T
 		for lines.Scan() {
-			var row T
+			row = *new(T)
 			if err := s.deps.DecodeRow(lines.Bytes(), &row); err != nil {
 				yield(nil, fmt.Errorf("read evidence %s: %w", meta.Ref, err))
 				return

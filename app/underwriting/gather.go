@@ -136,7 +136,7 @@ func pull[T any](ctx context.Context, s *Service, source evidence.Source, query 
 		return evidence.Meta{}, fmt.Errorf("begin evidence: %w", err)
 	}
 	defer func() { _ = sink.Abort(context.WithoutCancel(ctx)) }()
-	buffered := bufio.NewWriterSize(sink, 64<<10)
+	buffered := bufio.NewWriterSize(sink, 16<<10)
 	var rows int64
 	fetched, err := feed.Fetch(ctx, query, func(row *T) error {
 		rows++
