@@ -15,14 +15,15 @@ import (
 type benchCommand struct {
 	Memory memoryFlags `embed:""`
 
-	Merchants int    `help:"Merchants of the population; those likely to be approved are timed as loans, the others as decisions." default:"160"`
+	Merchants int    `help:"Merchants of the population; those likely to be approved are timed as loans, the others as decisions." default:"480"`
 	BigOrders int    `help:"Orders of one big merchant, decided while the heap is watched; 0 = none." default:"100000"`
-	Draws     int    `help:"Draws that are timed." default:"800"`
-	Workflows int    `help:"Empty workflows of the floor." default:"800"`
+	Draws     int    `help:"Draws that are timed." default:"1200"`
+	Workflows int    `help:"Empty workflows of the floor." default:"1600"`
+	Rounds    int    `help:"Rounds of loans and draws, with part of the floor before each and after the last." default:"3"`
 	Clients   int    `help:"Callers at once." default:"32"`
 	Seed      uint64 `help:"Seed of the population." default:"310"`
 	Postgres  string `help:"PostgreSQL DSN instead of SQLite."`
-	Profile   string `help:"Write a CPU profile of this process while first loans are made." placeholder:"FILE"`
+	Profile   string `help:"Write a CPU profile of this process while the first loans of the first round are made." placeholder:"FILE"`
 }
 
 // Run measures on free ports in a temporary folder and prints the figures.
@@ -45,7 +46,8 @@ func (c *benchCommand) Run(e *env) error {
 		return errors.Join(err, dev.Stop())
 	}
 	result, err := bench.Run(e.ctx, dev, bench.Options{
-		Book: book, BigOrders: c.BigOrders, Workflows: c.Workflows, Draws: c.Draws, Clients: c.Clients, Progress: e.stderr, Now: clock.System, Loans: begin,
+		Book: book, BigOrders: c.BigOrders, Workflows: c.Workflows, Draws: c.Draws, Clients: c.Clients,
+		Rounds: max(c.Rounds, 1), Progress: e.stderr, Now: clock.System, Loans: begin,
 	})
 	err = errors.Join(err, finish())
 	if stopped := dev.Stop(); err == nil {

@@ -31,10 +31,11 @@ type Options struct {
 	Workflows int // empty workflows of the floor
 	Draws     int
 	Clients   int // callers at once
+	Rounds    int // of loans and draws, a floor before each and after the last; 0 = 1
 	Progress  io.Writer
 	Now       func() time.Time
-	// Loans is called when the first loans begin and what it gives when they
-	// have ended, to profile them without what goes before; nil = nobody is.
+	// Loans is called when the first loans of the first round begin and what it
+	// gives when they have ended, to profile them alone; nil = nobody is.
 	Loans func() (ended func())
 }
 
@@ -59,12 +60,12 @@ type Latency struct {
 
 // Result is what was measured.
 type Result struct {
-	FloorBefore, FloorAfter Rate // empty workflows before and after
-	Loans                   Rate // first loans, application to paid
-	Draws                   Rate // acceptance to paid
-	Latencies               []Latency
-	Big                     Big
-	Memory                  []Memory
+	Floors    []Rate // empty workflows, before each round and after the last
+	Loans     []Rate // first loans of each round, application to paid
+	Draws     []Rate // of each round, acceptance to paid
+	Latencies []Latency
+	Big       Big
+	Memory    []Memory
 }
 
 // Big is the decision on a merchant with many orders.
@@ -74,16 +75,14 @@ type Big struct {
 	Heap     int64         // most heap held above that before, in bytes, without garbage; sandbox included
 }
 
-// Run measures on a running environment whose book nobody has used yet.
+// Run measures on a running environment whose book nobody has used yet. What
+// is timed takes turns with the floor, since machines have moods.
 func Run(ctx context.Context, dev *stack.Dev, options Options) (Result, error) {
 	b := &bench{dev: dev, options: options, client: apiclient.New(dev.Stack.URL(), stack.DemoAPIKey)}
 	defer b.client.Close()
+	b.options.Rounds = max(options.Rounds, 1)
 	var result Result
 	b.remember(&result, "idle")
-	var err error
-	if result.FloorBefore, err = b.floor(ctx); err != nil {
-		return Result{}, err
-	}
 	b.say("registering %d merchants", len(options.Book.Merchants()))
 	journeys, err := demo.Register(ctx, dev, options.Book, options.Clients)
 	if err != nil {
@@ -99,19 +98,36 @@ func Run(ctx context.Context, dev *stack.Dev, options Options) (Result, error) {
 	if result.Latencies, err = b.latencies(ctx, others); err != nil {
 		return Result{}, err
 	}
-	lines, loans, err := b.loans(ctx, borrowers)
-	options.Book.Release()
-	if err != nil {
-		return Result{}, err
+	for round := range b.options.Rounds {
+		from, to := round*len(borrowers)/b.options.Rounds, (round+1)*len(borrowers)/b.options.Rounds
+		if err := b.round(ctx, &result, round, borrowers[from:to]); err != nil {
+			return Result{}, err
+		}
 	}
-	result.Loans = loans
-	b.remember(&result, "after first loans")
-	if result.Draws, err = b.draws(ctx, lines); err != nil {
-		return Result{}, err
-	}
-	b.remember(&result, "after draws")
-	result.FloorAfter, err = b.floor(ctx)
+	last, err := b.floor(ctx)
+	result.Floors = append(result.Floors, last)
 	return result, err
+}
+
+// round times the floor, first loans, and draws on their lines.
+func (b *bench) round(ctx context.Context, result *Result, round int, borrowers []*demo.Journey) error {
+	floor, err := b.floor(ctx)
+	if err != nil {
+		return err
+	}
+	lines, loans, err := b.loans(ctx, borrowers)
+	b.options.Book.Release()
+	if err != nil {
+		return err
+	}
+	b.remember(result, fmt.Sprintf("after first loans, round %d", round+1))
+	draws, err := b.draws(ctx, lines, round)
+	if err != nil {
+		return err
+	}
+	b.remember(result, fmt.Sprintf("after draws, round %d", round+1))
+	result.Floors, result.Loans, result.Draws = append(result.Floors, floor), append(result.Loans, loans), append(result.Draws, draws)
+	return nil
 }
 
 type bench struct {
@@ -141,8 +157,9 @@ func (b *bench) floor(ctx context.Context) (Rate, error) {
 		return Rate{}, fmt.Errorf("start the floor's worker: %w", err)
 	}
 	defer w.Stop()
-	b.say("floor: %d empty workflows, %d callers", b.options.Workflows, b.options.Clients)
-	return b.rate(ctx, b.options.Workflows, func(ctx context.Context, _ int) error {
+	tasks := b.options.Workflows / (b.options.Rounds + 1)
+	b.say("floor: %d empty workflows, %d callers", tasks, b.options.Clients)
+	return b.rate(ctx, tasks, func(ctx context.Context, _ int) error {
 		run, err := b.dev.Stack.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{TaskQueue: queue, EnableEagerStart: true}, emptyName)
 		if err != nil {
 			return err
@@ -216,6 +233,7 @@ func (b *bench) loans(ctx context.Context, journeys []*demo.Journey) ([]line, Ra
 	ended := func() {}
 	if b.options.Loans != nil {
 		ended = b.options.Loans()
+		b.options.Loans = nil
 	}
 	rate, err := b.rate(ctx, len(journeys), func(ctx context.Context, i int) error {
 		application, err := b.decide(ctx, journeys[i])
@@ -277,13 +295,14 @@ func (b *bench) draw(ctx context.Context, on line, key string) error {
 	return err
 }
 
-// draws makes small draws over all lines in turn.
-func (b *bench) draws(ctx context.Context, lines []line) (Rate, error) {
+// draws makes a round's small draws over its lines in turn.
+func (b *bench) draws(ctx context.Context, lines []line, round int) (Rate, error) {
 	var plan []line
-	for len(plan) < b.options.Draws {
+	most := b.options.Draws / b.options.Rounds
+	for len(plan) < most {
 		before := len(plan)
 		for i := range lines {
-			if lines[i].free >= smallest && len(plan) < b.options.Draws {
+			if lines[i].free >= smallest && len(plan) < most {
 				lines[i].free -= smallest
 				plan = append(plan, lines[i])
 			}
@@ -294,14 +313,18 @@ func (b *bench) draws(ctx context.Context, lines []line) (Rate, error) {
 	}
 	b.say("draws: %d on %d lines", len(plan), len(lines))
 	return b.rate(ctx, len(plan), func(ctx context.Context, i int) error {
-		return b.draw(ctx, plan[i], fmt.Sprintf("bench-%d", i))
+		return b.draw(ctx, plan[i], fmt.Sprintf("bench-%d-%d", round, i))
 	})
 }
+
+// latencySample is how many decisions are timed for each latency, at most.
+const latencySample = 20
 
 // latencies decides one application at a time while one provider that takes
 // one call is given a latency.
 func (b *bench) latencies(ctx context.Context, journeys []*demo.Journey) ([]Latency, error) {
 	given := []time.Duration{0, 250 * time.Millisecond, time.Second}
+	journeys = journeys[:min(len(journeys), len(given)*latencySample)]
 	var out []Latency
 	for i, latency := range given {
 		b.say("decision latency with a provider of %s", latency)

@@ -108,18 +108,34 @@ func median(values []time.Duration) time.Duration {
 	return values[(len(values)-1)/2]
 }
 
-// Print writes the figures with their ratios to the floor.
+// sum adds up rates measured one after another.
+func sum(rates []Rate) Rate {
+	var all Rate
+	for _, rate := range rates {
+		all.Done, all.Failed, all.Took = all.Done+rate.Done, all.Failed+rate.Failed, all.Took+rate.Took
+		all.Ours, all.Temporal = all.Ours+rate.Ours, all.Temporal+rate.Temporal
+	}
+	return all
+}
+
+// Print writes the figures with their ratios to the floor, and those of each
+// round to the floors around it.
 func (r Result) Print(w io.Writer) {
-	floor := (r.FloorBefore.PerSecond() + r.FloorAfter.PerSecond()) / 2
+	floor := sum(r.Floors)
 	fmt.Fprintf(w, "\n%-44s %9s %9s %7s %8s %8s %s\n", "what", "per s", "/ floor", "aim", "ours ms", "Temporal", "done (failed)")
-	row := func(what string, rate Rate, aim string) {
-		fmt.Fprintf(w, "%-44s %9.1f %9.2f %7s %8.1f %8.1f %d (%d)\n", what, rate.PerSecond(), rate.PerSecond()/floor, aim,
+	row := func(what string, rate, floor Rate, aim string) {
+		fmt.Fprintf(w, "%-44s %9.1f %9.2f %7s %8.1f %8.1f %d (%d)\n", what, rate.PerSecond(), rate.PerSecond()/floor.PerSecond(), aim,
 			ms(rate.Ours)/float64(rate.Done), ms(rate.Temporal)/float64(rate.Done), rate.Done, rate.Failed)
 	}
-	row("empty workflow, before (floor)", r.FloorBefore, "")
-	row("empty workflow, after (floor)", r.FloorAfter, "")
-	row("draw, request to paid", r.Draws, "0.50")
-	row("first loan, application to paid", r.Loans, "0.25")
+	row("empty workflow (floor)", floor, floor, "")
+	row("draw, request to paid", sum(r.Draws), floor, "0.50")
+	row("first loan, application to paid", sum(r.Loans), floor, "0.25")
+	for i := range r.Loans {
+		around := sum(r.Floors[i : i+2])
+		row(fmt.Sprintf("  round %d: floors before and after", i+1), around, around, "")
+		row("    draws", r.Draws[i], around, "")
+		row("    first loans", r.Loans[i], around, "")
+	}
 	fmt.Fprintf(w, "\n%-44s %9s %9s %7s\n", "decision", "median ms", "more ms", "aim")
 	for _, latency := range r.Latencies {
 		fmt.Fprintf(w, "%-44s %9.1f %9.1f %7s\n", fmt.Sprintf("slowest provider takes %s more", latency.Provider),
