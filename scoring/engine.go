@@ -198,17 +198,14 @@ func (e *Engine) gather(bundle *evidence.Bundle, states map[evidence.Source]evid
 // Orders are taken together, so many at a time, once the table of their ids no
 // longer fits a cache: see crosscheck's AddOrders. Before, copying rows costs
 // more than it saves.
-const (
-	together     = 64
-	fromTogether = 20_000
-)
+const fromTogether = 20_000
 
 // walkOrders feeds the orders to the join, and to the collector those that
 // count.
 func (e *Engine) walkOrders(bundle *evidence.Bundle, states map[evidence.Source]evidence.State, join *crosscheck.Join, collector *features.Collector) error {
 	var rows []evidence.Order
 	if bundle.Meta[evidence.Marketplace].Rows >= fromTogether {
-		rows = make([]evidence.Order, 0, together)
+		rows = make([]evidence.Order, 0, crosscheck.Batch)
 	}
 	err := walk(states, evidence.Marketplace, bundle.Orders, func(row *evidence.Order) error {
 		if !inRange(row.Amount) || !inRange(row.Refund) {
@@ -220,7 +217,7 @@ func (e *Engine) walkOrders(bundle *evidence.Bundle, states map[evidence.Source]
 			}
 			return nil
 		}
-		if rows = append(rows, *row); len(rows) == together {
+		if rows = append(rows, *row); len(rows) == cap(rows) {
 			join.AddOrders(rows, collector.AddOrder)
 			rows = rows[:0]
 		}

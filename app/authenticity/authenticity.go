@@ -55,12 +55,17 @@ func (s *shop) check(options *Options) (Finding, error) {
 		}
 		join.AddWaybill(row)
 	}
+	rows := make([]evidence.Order, 0, crosscheck.Batch)
 	for row, err := range s.orders {
 		if err != nil {
 			return Finding{}, fmt.Errorf("orders of %s: %w", s.merchant, err)
 		}
-		join.AddOrder(row)
+		if rows = append(rows, *row); len(rows) == cap(rows) {
+			join.AddOrders(rows, nil)
+			rows = rows[:0]
+		}
 	}
+	join.AddOrders(rows, nil)
 	for row, err := range s.transactions {
 		if err != nil {
 			return Finding{}, fmt.Errorf("transactions of %s: %w", s.merchant, err)

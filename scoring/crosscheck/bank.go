@@ -147,7 +147,7 @@ func (f *funder) look(part []member, groups []int32, keys []uint64, known []grou
 	if asked {
 		for i := range part {
 			if f.paid[groups[i]] != unknown {
-				f.paid[groups[i]] += part[i].amount
+				f.paid[groups[i]] += f.join.sales[part[i].row].amount
 			}
 		}
 		for i, key := range keys {

@@ -97,7 +97,7 @@ func (b *book) check() crosscheck.Report {
 		Rules: rules(), Logistics: evidence.Known, Orders: int64(b.orders), Waybills: int64(b.orders - b.orders/50),
 	})
 	b.eachWaybill(join.AddWaybill)
-	rows := make([]evidence.Order, 0, 64)
+	rows := make([]evidence.Order, 0, crosscheck.Batch)
 	b.eachOrder(func(row *evidence.Order) { // as scoring.Engine does
 		if b.orders < 20_000 {
 			join.AddOrder(row)

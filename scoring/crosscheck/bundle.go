@@ -19,7 +19,7 @@ func (j *Join) bundle() {
 	rough := make([]uint8, size)
 	candidate := false
 	for i := range j.sales {
-		if key := j.pickup(&j.sales[i]); key != 0 {
+		if key := j.pickup(i); key != 0 {
 			at := key >> 32 & uint64(size-1)
 			if rough[at] < 255 {
 				rough[at]++
@@ -31,29 +31,30 @@ func (j *Join) bundle() {
 		return
 	}
 	exact := map[uint64][]int32{} // distinct buyers
-	visit := func(do func(entry *sale, key uint64)) {
+	visit := func(do func(index int, key uint64)) {
 		for i := range j.sales {
-			if key := j.pickup(&j.sales[i]); key != 0 && int32(rough[key>>32&uint64(size-1)]) >= limit { //nolint:gosec // a power of two
-				do(&j.sales[i], key)
+			if key := j.pickup(i); key != 0 && int32(rough[key>>32&uint64(size-1)]) >= limit { //nolint:gosec // a power of two
+				do(i, key)
 			}
 		}
 	}
-	visit(func(entry *sale, key uint64) {
-		if known := exact[key]; len(known) < int(limit) && !slices.Contains(known, entry.buyer) {
-			exact[key] = append(known, entry.buyer)
+	visit(func(index int, key uint64) {
+		if known := exact[key]; len(known) < int(limit) && !slices.Contains(known, j.buyerAt[index]) {
+			exact[key] = append(known, j.buyerAt[index])
 		}
 	})
-	visit(func(entry *sale, key uint64) {
+	visit(func(index int, key uint64) {
 		if len(exact[key]) >= int(limit) {
-			entry.findings |= findBundle
+			j.sales[index].findings |= findBundle
 		}
 	})
 }
 
 // pickup gives a key of a parcel's route and minute, 0 where either is not
 // known or the parcel is not the order's own.
-func (j *Join) pickup(entry *sale) uint64 {
-	if entry.parcel == unknown || entry.buyer == unknown || entry.findings&(findForeign|findReused) != 0 {
+func (j *Join) pickup(index int) uint64 {
+	entry := &j.sales[index]
+	if entry.parcel == unknown || j.buyerAt[index] == unknown || entry.findings&(findForeign|findReused) != 0 {
 		return 0
 	}
 	with := &j.parcels[entry.parcel]

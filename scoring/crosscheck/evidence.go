@@ -31,10 +31,10 @@ func (e *exhibit) add(index, limit int) {
 	}
 }
 
-// pattern picks the sales behind a signal about the whole.
+// pattern picks the sales behind a signal about the whole, with their buyers.
 type pattern struct {
 	code string
-	of   func(*sale) bool
+	of   func(entry *sale, buyer int32) bool
 }
 
 // exhibits gathers what stands behind the signals and deductions.
@@ -58,7 +58,7 @@ func (e *exhibits) see(index int, findings uint32, most int) {
 }
 
 // look goes through the sales once more for what is behind the patterns.
-func (e *exhibits) look(sales []sale, patterns []pattern, failed uint32, most int) {
+func (e *exhibits) look(sales []sale, buyers []int32, patterns []pattern, failed uint32, most int) {
 	if len(patterns) == 0 && failed == 0 {
 		return
 	}
@@ -72,7 +72,7 @@ func (e *exhibits) look(sales []sale, patterns []pattern, failed uint32, most in
 			e.failed = append(e.failed, int32(index))
 		}
 		for i := range patterns {
-			if patterns[i].of(entry) {
+			if patterns[i].of(entry, buyers[index]) {
 				e.whole[i].add(index, e.limit)
 			}
 		}
@@ -132,7 +132,7 @@ func (j *Join) present(report *Report, shown *exhibits, transactions map[string]
 func (n *naming) want(j *Join) {
 	ask := func(list []int32) {
 		for _, index := range list {
-			key := j.sales[index].key
+			key := j.keyOf(index)
 			if _, asked := n.keys[key]; !asked && key != 0 {
 				n.keys[key] = int32(len(n.names)) //nolint:gosec // a few thousand at most
 				n.names = append(n.names, named{})
@@ -145,6 +145,9 @@ func (n *naming) want(j *Join) {
 	ask(n.flagged)
 	ask(n.suspected)
 }
+
+// keyOf gives the hashed order id of a sale.
+func (j *Join) keyOf(sale int32) uint64 { return j.orders.keys[j.sales[sale].order] }
 
 // Name reads the orders again, as far as needed, for the readable ids of the
 // evidence in the report: orders and waybills. The rows must be those that
@@ -177,7 +180,7 @@ func (j *Join) Name(report *Report, orders iter.Seq2[*evidence.Order, error]) er
 func (r *Report) fill(j *Join) {
 	n, most := r.naming, j.shown(maxOrders)
 	name := func(index int32) named {
-		if at, asked := n.keys[j.sales[index].key]; asked {
+		if at, asked := n.keys[j.keyOf(index)]; asked {
 			return n.names[at]
 		}
 		return named{}

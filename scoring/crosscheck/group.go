@@ -30,32 +30,31 @@ func (c *column) put(index int, key uint64, orders int) {
 	*c = append(*c, key)
 }
 
-// member is a row of a part: its key, its sale, the sale's amount, and its
-// buyer (of payers, devices and addresses) or its age (of buyers).
+// member is a row of a part: its key, its sale and, of payers, devices and
+// addresses, its buyer.
 type member struct {
-	key      uint64
-	amount   int64
-	row, who int32
+	key        uint64
+	row, buyer int32
 }
 
 // partRows is how many rows a part has on average, at most.
 const partRows = 2048
 
 // grouper deals columns into parts and groups one part after the other. Its
-// space is used again for each column: 28 bytes a row, and one part's.
+// space is used again for each column: 16 bytes a row, and one part's.
 type grouper struct {
 	members []member
 	ends    []int32 // of the parts
-	cut     int     // bits of a key that name its part
+	cut     int     // bits of a key that name its part, at least one
 	table   []int32 // group + 1; 0 = free
 	groups  []int32 // of each member of the part
 	keys    []uint64
-	numbers []int32 // of each sale's buyer + 1, negative of a repeated one
 }
 
-// deal sorts a column's rows into parts, each with its age or its buyer.
-func (g *grouper) deal(keys column, sales []sale, ages bool) {
-	g.cut = bits.Len(uint(len(keys) / partRows))
+// deal sorts a column's rows into parts, each with its buyer where they are
+// known.
+func (g *grouper) deal(keys column, buyers []int32) {
+	g.cut = max(1, bits.Len(uint(len(keys)/partRows)))
 	starts := make([]int32, 1<<g.cut+1)
 	for _, key := range keys {
 		if key != 0 {
@@ -66,28 +65,25 @@ func (g *grouper) deal(keys column, sales []sale, ages bool) {
 		starts[i] += starts[i-1]
 	}
 	if rows := int(starts[len(starts)-1]); cap(g.members) < rows {
-		g.members = make([]member, rows, max(rows, len(sales)))
+		g.members = make([]member, rows)
 	} else {
 		g.members = g.members[:rows]
 	}
 	for row, key := range keys {
 		if key != 0 {
 			at := &starts[g.part(key)]
-			entry := &sales[row]
-			who := entry.buyer
-			if ages {
-				if who = entry.created; entry.findings&markOutside != 0 {
-					who = unknown
-				}
+			with := &g.members[*at]
+			with.key, with.row = key, int32(row)
+			if row < len(buyers) {
+				with.buyer = buyers[row]
 			}
-			g.members[*at] = member{key, entry.amount, int32(row), who}
 			*at++
 		}
 	}
 	g.ends = starts[:1<<g.cut]
 }
 
-func (g *grouper) part(key uint64) uint64 { return key >> 32 >> (32 - g.cut) }
+func (g *grouper) part(key uint64) uint64 { return key >> (-g.cut & 63) }
 
 // each groups one part after the other: visit gets a part's members, the
 // group of each, counted from 0, and each group's key.
@@ -130,70 +126,60 @@ func (g *grouper) group(part []member) {
 
 // groupBuyers gives each sale its buyer, marks repeated ones and counts hours.
 func (j *Join) groupBuyers(g *grouper) {
-	j.buyers = j.buyers[:0]
-	clear(j.hours)
-	g.deal(j.buyerOf, j.sales, true)
-	if cap(j.buyers) == 0 {
-		j.buyers = make([]buyer, 0, len(g.members)/2)
+	j.buyerAt = slices.Grow(j.buyerAt[:0], len(j.sales))[:len(j.sales)]
+	for i := range j.buyerAt {
+		j.buyerAt[i] = unknown
 	}
-	g.numbers = make([]int32, len(j.sales))
+	g.deal(j.buyerOf, nil)
+	buyers := 0
 	g.each(func(part []member, groups []int32, keys []uint64) {
-		base := len(j.buyers)
-		j.buyers = slices.Grow(j.buyers, len(keys))[:base+len(keys)]
-		buyers := j.buyers[base:]
-		for i := range buyers {
-			buyers[i] = buyer{lastHour: never}
-		}
 		for i := range part {
-			with, known := &part[i], &buyers[groups[i]]
-			number := int32(base) + groups[i] + 1 //nolint:gosec // bounded by memory, far below 2^31
-			if known.lastHour != never {
-				number = -number
-			} else {
-				known.lastHour = unknown
-			}
-			g.numbers[with.row] = number
-			if with.who != unknown {
-				known.count(with, j.hours)
-			}
+			j.buyerAt[part[i].row] = int32(buyers) + groups[i] //nolint:gosec // bounded by memory, far below 2^31
 		}
+		buyers += len(keys)
 	})
-	for i, number := range g.numbers {
-		j.name(&j.sales[i], number)
+	j.buyers = slices.Grow(j.buyers[:0], buyers)[:buyers]
+	for i := range j.buyers {
+		j.buyers[i] = buyer{lastHour: never}
 	}
-}
-
-// name writes a buyer's number into its sale and counts the sale's hour.
-func (j *Join) name(entry *sale, number int32) {
-	at := entry.created / 60
-	counts := at < hourCount && entry.findings&markOutside == 0
-	if counts {
-		j.hours[at].orders++
-	}
-	switch {
-	case number > 0:
-		entry.buyer = number - 1
-	case number < 0:
-		entry.buyer = -number - 1
-		entry.findings |= markRepeat
-	default:
-		entry.buyer = unknown
-		if counts {
-			j.hours[at].buyers++
-		}
+	clear(j.hours)
+	for i := range j.sales {
+		j.count(&j.sales[i], j.buyerAt[i])
 	}
 }
 
 // never is the last hour of a buyer of whom no order was seen yet.
 const never = -2
 
-// count adds an order within the window.
-func (b *buyer) count(with *member, hours []hour) {
-	b.orders++
-	b.amount += with.amount
-	if at := with.who / 60; at < hourCount && b.lastHour != at {
-		b.lastHour = at
-		hours[at].buyers++
+// count takes a sale into its hour and its buyer.
+func (j *Join) count(entry *sale, by int32) {
+	var known *buyer
+	if by != unknown {
+		if known = &j.buyers[by]; known.lastHour != never {
+			entry.findings |= markRepeat
+		} else {
+			known.lastHour = unknown
+		}
+	}
+	if entry.findings&markOutside != 0 {
+		return
+	}
+	at := entry.created / 60
+	if at < hourCount {
+		j.hours[at].orders++
+	}
+	if known != nil {
+		known.orders++
+		known.amount += entry.amount
+		if known.lastHour == at {
+			return
+		}
+		if at < hourCount {
+			known.lastHour = at
+		}
+	}
+	if at < hourCount {
+		j.hours[at].buyers++
 	}
 }
 
@@ -208,7 +194,7 @@ type group struct {
 // join counts a sale into its group.
 func (g *group) join(buyer int32) {
 	g.orders++
-	if g.distinct == groupBuyers || slices.Contains(g.buyers[:min(int(g.distinct), len(g.buyers))], buyer) {
+	if g.buyers[0] == buyer && g.distinct > 0 || g.distinct == groupBuyers || slices.Contains(g.buyers[:min(int(g.distinct), len(g.buyers))], buyer) {
 		return
 	}
 	if int(g.distinct) < len(g.buyers) {
@@ -223,7 +209,7 @@ func (j *Join) link(g *grouper, keys column, limit int8, mark uint32, further fu
 	if len(keys) == 0 {
 		return
 	}
-	g.deal(keys, j.sales, false)
+	g.deal(keys, j.buyerAt)
 	var known []group
 	g.each(func(part []member, groups []int32, keys []uint64) {
 		known = slices.Grow(known[:0], len(keys))[:len(keys)]
@@ -231,7 +217,7 @@ func (j *Join) link(g *grouper, keys column, limit int8, mark uint32, further fu
 		linked := false
 		for i := range part {
 			with := &known[groups[i]]
-			with.join(part[i].who)
+			with.join(part[i].buyer)
 			linked = linked || j.linked(with, limit)
 		}
 		if linked {

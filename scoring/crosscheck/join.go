@@ -19,16 +19,23 @@ const (
 	maxExpected  = 2_000_000
 )
 
-// sale is what is kept of a paid order, in 40 bytes.
+// sale is what is kept of a paid order, in 24 bytes; its buyer stands beside
+// it, see Join.
 type sale struct {
-	key           uint64 // the order, hashed
-	amount, net   int64  // net: less refunds; fen
-	parcel, buyer int32
-	created       int32 // minutes before the decision
-	findings      uint32
+	amount   int64 // fen, with what was paid back
+	order    int32 // number of its id
+	parcel   int32
+	created  int32 // minutes before the decision
+	findings uint32
 }
 
 func (s *sale) day() int64 { return int64(s.created) / dayMinutes }
+
+// refund is what was paid back of a sale. Few have one.
+type refund struct {
+	amount int64
+	sale   int32
+}
 
 // buyer is what is kept of a distinct buyer: its orders in the window.
 type buyer struct {
@@ -52,8 +59,8 @@ type day struct {
 type due struct{ orders, matched int64 }
 
 // Join is one merchant's check as of one moment: add all waybills, then the
-// orders, transactions and bills, then ask for the Result. It keeps about two
-// hundred bytes an order, never the rows, and its time grows with their number
+// orders, transactions and bills, then ask for the Result. It keeps about
+// 140 bytes an order, never the rows, and its time grows with their number
 // alone. Not for concurrent use.
 type Join struct {
 	options Options
@@ -62,27 +69,30 @@ type Join struct {
 	nano    int
 	horizon int32 // minutes before asOf up to which logistics vouch
 
-	seen              set // orders
-	byNumber, byOrder table
-	parcels           []parcel
-	sales             []sale
-	buyers            []buyer
-	buyerOf, payerOf  column // by sale
-	deviceOf, ipOf    column
-	origins           origins
-	weights           weights
-	bank              bank
-	hours             []hour
-	days              [historyDays]day
-	months            [windowMonths]due
-	indexed, routed   bool // byOrder is built; some parcel names its route
+	orders           index // all that count
+	byNumber         index // parcels
+	byOrder          table
+	parcels          []parcel
+	sales            []sale
+	refunds          []refund // of sales, in their order
+	buyerAt          []int32  // of each sale, once grouped
+	buyers           []buyer
+	buyerOf, payerOf column // by sale
+	deviceOf, ipOf   column
+	origins          origins
+	weights          weights
+	bank             bank
+	hours            []hour
+	days             [historyDays]day
+	months           [windowMonths]due
+	indexed, routed  bool // byOrder is built; some parcel names its route
 
 	waybillBatch               []pendingWaybill
-	orderBatch                 []pendingOrder
-	touched                    uint64 // keeps the reads of flush from being left out
+	touched                    uint64 // keeps the reads of batches from being left out
 	fromCache, toCache, shipTo localityCache
 	categories                 []category
-	last                       int // the category found last
+	last                       int      // the category found last
+	further                    category // one more than is remembered
 
 	claimed, refunded           int64
 	refundsSoon, newBuyers      int64
@@ -96,15 +106,15 @@ type Join struct {
 // New starts a check as of a moment.
 func New(asOf time.Time, options Options) *Join {
 	join := &Join{
-		options: options, asOf: asOf, second: asOf.Unix(), nano: asOf.Nanosecond(), oldest: unknown, hours: make([]hour, hourCount),
-		waybillBatch: make([]pendingWaybill, 0, batch), orderBatch: make([]pendingOrder, 0, batch),
-		peerOrders: make([]int64, len(options.Rules.Peers)), bank: bank{oldest: unknown},
+		options: options, asOf: asOf, second: asOf.Unix(), nano: asOf.Nanosecond(), oldest: unknown,
+		hours: make([]hour, hourCount), waybillBatch: make([]pendingWaybill, 0, Batch), peerOrders: make([]int64, len(options.Rules.Peers)),
+		bank: bank{oldest: unknown},
 	}
 	if !options.LogisticsAsOf.IsZero() && options.LogisticsAsOf.Before(asOf) {
 		join.horizon = join.age(options.LogisticsAsOf)
 	}
 	orders, waybills := int(min(max(options.Orders, 0), maxExpected)), int(min(max(options.Waybills, 0), maxExpected))
-	join.seen.expect(orders)
+	join.orders.expect(orders)
 	join.byNumber.expect(waybills)
 	join.sales, join.parcels = make([]sale, 0, orders), make([]parcel, 0, waybills)
 	return join
@@ -150,107 +160,6 @@ func (j *Join) AddBill(bill *evidence.UtilityBill) {
 	for at := end; at < min(end+days, historyDays); at++ {
 		j.days[at].wh += bill.Quantity / days
 		j.days[at].meters++
-	}
-}
-
-// AddOrder takes one order. Orders that are cancelled, unpaid or dated after
-// the moment claim nothing; stamps after it have not happened. It reports
-// whether the row counts at all: false for one dated after the moment, not
-// dated, or repeating an id seen before. The answer costs a trip to main
-// memory: AddOrders makes the trips of many rows together.
-func (j *Join) AddOrder(order *evidence.Order) bool {
-	stamp := j.stamp(order)
-	if stamp.created == unknown || stamp.key != 0 && !j.seen.add(stamp.key) {
-		return false
-	}
-	if Paid(order, j.asOf) {
-		j.addPaid(order, stamp)
-	}
-	return true
-}
-
-// AddOrders takes orders as AddOrder does and calls counted, if given, with
-// each that counts, in their order. A few dozen at a time are enough.
-func (j *Join) AddOrders(orders []evidence.Order, counted func(*evidence.Order)) {
-	var stamps [batch]stamp
-	for part := range slices.Chunk(orders, batch) {
-		for i := range part {
-			stamps[i] = j.stamp(&part[i])
-		}
-		var touched uint64
-		for i := range part {
-			touched ^= j.seen.touch(stamps[i].key)
-		}
-		j.touched ^= touched
-		for i := range part {
-			order, stamp := &part[i], stamps[i]
-			if stamp.created == unknown || stamp.key != 0 && !j.seen.add(stamp.key) {
-				continue
-			}
-			if Paid(order, j.asOf) {
-				j.addPaid(order, stamp)
-			}
-			if counted != nil {
-				counted(order)
-			}
-		}
-	}
-}
-
-// stamp is an order's hashed id and its ages; created is unknown of one that
-// does not count.
-type stamp struct {
-	key           uint64
-	created, paid int32
-}
-
-func (j *Join) stamp(order *evidence.Order) stamp {
-	paid := j.age(order.PaidAt)
-	created := first(j.age(order.CreatedAt), paid)
-	if created == unknown || j.ahead(order.CreatedAt) {
-		return stamp{created: unknown}
-	}
-	return stamp{hash(order.ID), created, paid}
-}
-
-func (j *Join) addPaid(order *evidence.Order, stamp stamp) {
-	key, created, paid := stamp.key, stamp.created, stamp.paid
-	amount := max(int64(order.Amount), 0)
-	at := int64(created / dayMinutes)
-	if at < historyDays {
-		j.days[at].gross += amount
-	}
-	j.oldest = max(j.oldest, created)
-	if at >= max(j.options.Rules.EvidenceDays, j.options.Rules.WindowDays) {
-		return
-	}
-	refund := int64(RefundAt(order, j.asOf))
-	kind := j.category(order.Category)
-	findings := j.claim(order, at, amount, refund)
-	if kind.service {
-		findings |= markService
-	} else if findings&markOutside == 0 {
-		j.shippable++
-	}
-	j.judgedOrders++
-	if kind.peer != unknown {
-		j.peerOrders[kind.peer]++
-	}
-	if j.saidShipped(order) {
-		findings |= markShipped // taken back when there is a parcel
-	}
-	if len(j.waybillBatch) > 0 {
-		j.flushWaybills()
-	}
-	j.orderBatch = append(j.orderBatch, pendingOrder{
-		waybill: hash(order.WaybillNo), buyer: hash(order.BuyerID), payer: hash(order.PayerID), device: hash(order.DeviceID),
-		ip: hash(order.IP), dense: kind.dense, paid: paid, weight: order.WeightGrams, region: j.shipTo.of(order.ShipTo).region,
-		sale: sale{
-			key: key, amount: amount, net: amount - refund, parcel: unknown, buyer: unknown, created: created, findings: findings,
-		},
-	})
-	if len(j.orderBatch) == batch {
-		j.flushOrders()
 	}
 }
 
@@ -306,18 +215,23 @@ type category struct {
 // mostCategories bounds what is remembered; further ones are looked up anew.
 const mostCategories = 1_000
 
-func (j *Join) category(name string) category {
+func (j *Join) category(name string) *category {
 	if j.last < len(j.categories) && j.categories[j.last].name == name {
-		return j.categories[j.last]
+		return &j.categories[j.last]
 	}
 	for i := range j.categories {
 		if j.categories[i].name == name {
 			j.last = i
-			return j.categories[i]
+			return &j.categories[i]
 		}
 	}
-	rules := &j.options.Rules
-	found := category{
+	rules, found := &j.options.Rules, &j.further
+	if len(j.categories) < mostCategories {
+		j.last = len(j.categories)
+		j.categories = append(j.categories, category{})
+		found = &j.categories[j.last]
+	}
+	*found = category{
 		name: clone(name), dense: int64(rules.DensityMax), peer: unknown, service: slices.Contains(rules.ServiceCategories, name),
 	}
 	for i := range rules.Peers {
@@ -328,10 +242,6 @@ func (j *Join) category(name string) category {
 			}
 			break
 		}
-	}
-	if len(j.categories) < mostCategories {
-		j.last = len(j.categories)
-		j.categories = append(j.categories, found)
 	}
 	return found
 }

@@ -25,7 +25,7 @@ func Paid(order *evidence.Order, asOf time.Time) bool {
 // RefundAt gives what was paid back by a moment, at most the order's amount.
 // A refunded order that names no sum was refunded whole.
 func RefundAt(order *evidence.Order, asOf time.Time) money.Amount {
-	if order.RefundedAt.After(asOf) {
+	if order.Refund <= 0 && order.Status != evidence.OrderRefunded || order.RefundedAt.After(asOf) {
 		return 0
 	}
 	refund := order.Refund

@@ -6,17 +6,53 @@ import (
 	"loan310/scoring/evidence"
 )
 
-// parcel is what is kept of a waybill, in 40 bytes. Ages are minutes before
+// parcel is what is kept of a waybill, in 36 bytes. Ages are minutes before
 // the decision.
 type parcel struct {
-	order         uint64 // the declared one, hashed
+	order         halves // the declared one, hashed
 	start, picked int32  // made, picked up or signed: the first that was said; picked up
 	weight        int32
 	owner, first  int32  // the sale it was declared for; the first that named it
-	findings      uint32 // what the parcel alone tells
 	route         uint32 // both cities, hashed; 0 = not said
 	region        uint16 // of the destination
-	origin, tier  uint8  // number of the origin's region; how far it goes
+	origin        uint8  // number of the origin's region
+	told          told
+}
+
+// told is what the parcel alone tells, in a byte: how far it goes and findings.
+type told uint8
+
+// The parts of told.
+const (
+	toldTier told = 3 // how far it goes
+	toldVoid told = 2 << iota
+	toldFreight
+	toldTooFast
+	toldAtOnce
+	toldFewScans
+)
+
+func (t told) tier() uint8 { return uint8(t & toldTier) }
+
+// findings gives those of a parcel's own, but for toldAtOnce: what that means
+// the order decides.
+func (t told) findings() (found uint32) {
+	if t&^(toldTier|toldAtOnce) == 0 {
+		return 0
+	}
+	if t&toldVoid != 0 {
+		found |= findVoid
+	}
+	if t&toldFreight != 0 {
+		found |= findFreight
+	}
+	if t&toldTooFast != 0 {
+		found |= findTooFast | markNoTime
+	}
+	if t&toldFewScans != 0 {
+		found |= findFewScans
+	}
+	return found
 }
 
 // How far a parcel goes.
@@ -80,41 +116,40 @@ func (j *Join) AddWaybill(waybill *evidence.Waybill) {
 	if start == unknown || j.ahead(waybill.CreatedAt) {
 		return
 	}
-	if len(j.orderBatch) > 0 {
-		j.flushOrders()
-	}
-	j.waybillBatch = append(j.waybillBatch, pendingWaybill{number: hash(waybill.No), parcel: parcel{
-		order: hash(waybill.OrderID), start: start, picked: picked, weight: waybill.WeightGrams, owner: unknown, first: unknown,
-	}})
-	row := &j.waybillBatch[len(j.waybillBatch)-1]
+	at := len(j.waybillBatch)
+	j.waybillBatch = j.waybillBatch[:at+1]
+	row := &j.waybillBatch[at]
+	row.number = hash(waybill.No)
+	row.parcel = parcel{order: halve(hash(waybill.OrderID)), start: start, picked: picked, weight: waybill.WeightGrams, owner: unknown, first: unknown}
 	from, to := j.fromCache.of(waybill.Origin), j.toCache.of(waybill.Destination)
+	tier := told(tierCity)
 	if from.city != 0 && to.city != 0 {
 		row.parcel.route = uint32(fold(uint64(from.city)^mixA, uint64(to.city)^mixB)) | 1 //nolint:gosec // cut on purpose
 		j.routed = true
 		if from.city != to.city {
-			row.parcel.tier = tierRegion
+			tier = tierRegion
 		}
 		if from.region != to.region {
-			row.parcel.tier = tierFar
+			tier = tierFar
 		}
 	}
 	row.parcel.region, row.origin = to.region, from.region
-	row.parcel.findings = j.inspect(waybill, row.parcel.tier, picked, signed)
-	if len(j.waybillBatch) == batch {
-		j.flushWaybills()
+	row.parcel.told = tier | j.inspect(waybill, tier, picked, signed)
+	if len(j.waybillBatch) == Batch {
+		j.flush()
 	}
 }
 
 // inspect gives what a parcel tells without its order. Ages run backwards: a
 // larger one is earlier.
-func (j *Join) inspect(waybill *evidence.Waybill, tier uint8, picked, signed int32) (found uint32) {
+func (j *Join) inspect(waybill *evidence.Waybill, tier told, picked, signed int32) (found told) {
 	rules := &j.options.Rules
 	ended := waybill.Status == evidence.WaybillCancelled || waybill.Status == evidence.WaybillReturned
 	if ended && !j.ahead(waybill.PickedUpAt) && !j.ahead(waybill.SignedAt) {
-		found |= findVoid
+		found |= toldVoid
 	}
 	if waybill.Freight > 0 && waybill.Freight < rules.FreightMin {
-		found |= findFreight
+		found |= toldFreight
 	}
 	if signed == unknown {
 		return found
@@ -124,15 +159,15 @@ func (j *Join) inspect(waybill *evidence.Waybill, tier uint8, picked, signed int
 		far := waybill.DistanceKM > 50
 		switch {
 		case minutes < 0 || far && int64(waybill.DistanceKM)*60 > rules.MaxKMH*minutes:
-			found |= findTooFast | markNoTime
+			found |= toldTooFast
 		case minutes == 0:
-			found |= markAtOnce
-		case minutes < int64(rules.Transit.fastest(tier)):
-			found |= findTooFast | markNoTime
+			found |= toldAtOnce
+		case minutes < int64(rules.Transit.fastest(tier.tier())):
+			found |= toldTooFast
 		}
 	}
 	if waybill.Scans >= 0 && min(waybill.Scans, math.MaxInt16) < rules.MinScans {
-		found |= findFewScans
+		found |= toldFewScans
 	}
 	return found
 }

@@ -63,7 +63,7 @@ func (j *Join) Result() Report {
 	j.score(&report, signals)
 	report.Flagged = report.ScoreBps < j.options.Rules.FlagScore || slices.ContainsFunc(report.Tests, func(test TestResult) bool { return test.Flagged })
 	patterns, failed := j.patterns(&report, spikes)
-	sums.shown.look(j.sales, patterns, failed, j.shown(maxOrders))
+	sums.shown.look(j.sales, j.buyerAt, patterns, failed, j.shown(maxOrders))
 	j.present(&report, &sums.shown, map[string][]string{CodeFunded: whole.transfers, CodeRoundTrip: j.bank.shown})
 	return report
 }
@@ -82,15 +82,19 @@ type sums struct {
 
 // tally settles each sale and counts it.
 func (j *Join) tally(whole whole) *sums {
-	s := &sums{tests: j.startTests(), shown: exhibits{limit: j.shown(evidenceRows)}}
+	s := &sums{tests: j.startTests(), rotating: j.rotating(), shown: exhibits{limit: j.shown(evidenceRows)}}
 	var tested uint32
 	for i := range s.tests {
 		tested |= s.tests[i].bits
 	}
-	most, judged, constant := j.shown(maxOrders), int64(0), j.weights.constant()
+	most, judged, constant, refunds := j.shown(maxOrders), int64(0), j.weights.constant(), j.refunds
 	for i := range j.sales {
 		entry := &j.sales[i]
-		j.settle(entry, &whole)
+		net := entry.amount
+		if len(refunds) > 0 && int(refunds[0].sale) == i {
+			net, refunds = net-refunds[0].amount, refunds[1:]
+		}
+		j.settle(i, &whole)
 		if entry.findings&(markService|findPending) == 0 {
 			judged++
 			if entry.findings&tested != 0 {
@@ -106,14 +110,14 @@ func (j *Join) tally(whole whole) *sums {
 		}
 		j.countWhole(s, entry, constant)
 		if entry.findings&deducting == 0 {
-			s.keep(entry)
+			s.keep(entry, net)
 			continue
 		}
 		s.shown.see(i, entry.findings, most)
 		for rest := entry.findings & deducting; rest != 0; rest &= rest - 1 {
 			s.found[lowest(rest)]++
 		}
-		s.tallies[lowest(entry.findings)].add(entry.net)
+		s.tallies[lowest(entry.findings)].add(net)
 	}
 	j.finishTests(s.tests, judged)
 	return s
@@ -124,9 +128,6 @@ func (j *Join) countWhole(s *sums, entry *sale, constant int32) {
 	if entry.findings&markSharedIP != 0 {
 		s.sharedIP++
 	}
-	if j.circling(entry) {
-		s.rotating++
-	}
 	if constant > 0 && entry.parcel != unknown && j.parcels[entry.parcel].weight > 0 {
 		s.weighed++
 		if j.parcels[entry.parcel].weight == constant {
@@ -135,18 +136,28 @@ func (j *Join) countWhole(s *sums, entry *sale, constant int32) {
 	}
 }
 
-// circling says whether the order's buyer orders again and again.
-func (j *Join) circling(entry *sale) bool {
-	return entry.buyer != unknown && j.buyers[entry.buyer].orders >= max(2, j.options.Rules.RotationOrders)
+// circling says whether a buyer orders again and again.
+func (j *Join) circling(buyer int32) bool {
+	return buyer != unknown && j.buyers[buyer].orders >= max(2, j.options.Rules.RotationOrders)
 }
 
-func (s *sums) keep(entry *sale) {
-	s.kept.add(entry.net)
+// rotating counts the orders of such buyers in the window.
+func (j *Join) rotating() (orders int64) {
+	for i := range j.buyers {
+		if j.circling(int32(i)) {
+			orders += int64(j.buyers[i].orders)
+		}
+	}
+	return orders
+}
+
+func (s *sums) keep(entry *sale, net int64) {
+	s.kept.add(net)
 	if entry.findings&markService != 0 {
-		s.service.add(entry.net)
+		s.service.add(net)
 	}
 	if entry.day() < 90 {
-		s.recent.add(entry.net)
+		s.recent.add(net)
 	}
 }
 
@@ -178,16 +189,17 @@ func (j *Join) wholeOf() whole {
 
 // settle drops what later rows explained (a parcel shared by orders of one
 // buyer) and adds what only the whole shows (a payer behind many buyers).
-func (j *Join) settle(entry *sale, whole *whole) {
+func (j *Join) settle(index int, whole *whole) {
+	entry := &j.sales[index]
 	if entry.parcel != unknown && entry.findings&(findReused|findForeign) != 0 {
 		with := &j.parcels[entry.parcel]
-		if with.owner != unknown && j.sameBuyer(entry, with.owner) {
+		if with.owner != unknown && j.sameBuyer(index, with.owner) {
 			entry.findings &^= findForeign | findReused
 		}
-		if with.owner == unknown && entry.findings&findReused != 0 && j.sameBuyer(entry, with.first) {
+		if with.owner == unknown && entry.findings&findReused != 0 && j.sameBuyer(index, with.first) {
 			entry.findings &^= findReused
 		}
-		if with.owner != unknown && &j.sales[with.owner] == entry {
+		if with.owner != unknown && int(with.owner) == index {
 			entry.findings &^= findReused
 		}
 	}
@@ -202,8 +214,8 @@ func (j *Join) settle(entry *sale, whole *whole) {
 	}
 }
 
-func (j *Join) sameBuyer(entry *sale, other int32) bool {
-	return entry.buyer != unknown && entry.buyer == j.sales[other].buyer
+func (j *Join) sameBuyer(index int, other int32) bool {
+	return j.buyerAt[index] != unknown && j.buyerAt[index] == j.buyerAt[other]
 }
 
 // deduct takes the findings from the claim: whole orders, except where honest

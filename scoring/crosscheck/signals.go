@@ -212,26 +212,29 @@ func (j *Join) patterns(report *Report, spikes []spike) (list []pattern, failed 
 			failed |= report.Tests[i].bits
 		}
 	}
-	marked := func(mark uint32) func(*sale) bool {
-		return func(entry *sale) bool { return entry.findings&mark != 0 && entry.findings&markOutside == 0 }
+	type of = func(entry *sale, buyer int32) bool
+	marked := func(mark uint32) of {
+		return func(entry *sale, _ int32) bool { return entry.findings&mark != 0 && entry.findings&markOutside == 0 }
 	}
 	bursts, nights := j.burstHours()
-	inHours := func(hours []bool) func(*sale) bool {
-		return func(entry *sale) bool { at := int(entry.created / 60); return at < len(hours) && hours[at] }
+	inHours := func(hours []bool) of {
+		return func(entry *sale, _ int32) bool { at := int(entry.created / 60); return at < len(hours) && hours[at] }
 	}
-	inSpike := func(entry *sale) bool {
+	inSpike := func(entry *sale, _ int32) bool {
 		return slices.ContainsFunc(spikes, func(at spike) bool { return entry.day()/monthDays == at.month })
 	}
 	constant := j.weights.constant()
-	behind := map[string]func(*sale) bool{
-		CodeFabricated: func(entry *sale) bool {
+	behind := map[string]of{
+		CodeFabricated: func(entry *sale, _ int32) bool {
 			return entry.findings&failed != 0 && entry.findings&(findPending|markService) == 0
 		},
 		CodeSpike: inSpike, CodeFlat: inSpike, CodeRefundSoon: marked(markRefundSoon), CodeNewBuyers: marked(markNewBuyer),
 		CodeSharedIP: marked(markSharedIP), CodeBurst: inHours(bursts), CodeNight: inHours(nights),
-		CodeRotation:    func(entry *sale) bool { return entry.findings&markOutside == 0 && j.circling(entry) },
-		CodeConcentrate: func(entry *sale) bool { return entry.buyer != unknown && j.buyers[entry.buyer].amount >= j.tenth },
-		CodeConstWeight: func(entry *sale) bool { return entry.parcel != unknown && j.parcels[entry.parcel].weight == constant },
+		CodeRotation:    func(entry *sale, buyer int32) bool { return entry.findings&markOutside == 0 && j.circling(buyer) },
+		CodeConcentrate: func(_ *sale, buyer int32) bool { return buyer != unknown && j.buyers[buyer].amount >= j.tenth },
+		CodeConstWeight: func(entry *sale, _ int32) bool {
+			return entry.parcel != unknown && j.parcels[entry.parcel].weight == constant
+		},
 	}
 	for _, signal := range report.Signals {
 		if of, known := behind[signal.Code]; known {

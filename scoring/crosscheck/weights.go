@@ -4,8 +4,8 @@ package crosscheck
 // counters in the manner of Misra and Gries keep every weight of more than a
 // ninth of the parcels, in bounded memory.
 type weights struct {
-	held   [8]weightCount
-	parcel int64
+	held [8]weightCount
+	last int // found last
 }
 
 // weightCount is one weight in grams with the catalogue weights seen at it.
@@ -15,19 +15,17 @@ type weightCount struct {
 }
 
 func (w *weights) add(grams, catalogue int32) {
-	w.parcel++
+	if known := &w.held[w.last]; known.votes > 0 && known.grams == grams {
+		known.again(catalogue)
+		return
+	}
 	free := -1
 	for i := range w.held {
 		known := &w.held[i]
 		switch {
 		case known.votes > 0 && known.grams == grams:
-			known.votes++
-			if catalogue > 0 {
-				known.heavier = max(known.heavier, catalogue)
-				if known.lightest == 0 || catalogue < known.lightest {
-					known.lightest = catalogue
-				}
-			}
+			known.again(catalogue)
+			w.last = i
 			return
 		case known.votes == 0:
 			free = i
@@ -39,6 +37,16 @@ func (w *weights) add(grams, catalogue int32) {
 	}
 	for i := range w.held {
 		w.held[i].votes--
+	}
+}
+
+func (c *weightCount) again(catalogue int32) {
+	c.votes++
+	if catalogue > 0 {
+		c.heavier = max(c.heavier, catalogue)
+		if c.lightest == 0 || catalogue < c.lightest {
+			c.lightest = catalogue
+		}
 	}
 }
 
