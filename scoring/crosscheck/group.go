@@ -143,6 +143,7 @@ func (j *Join) groupBuyers(g *grouper) {
 		j.buyers[i] = buyer{lastHour: never}
 	}
 	clear(j.hours)
+	j.busiest = 0
 	for i := range j.sales {
 		j.count(&j.sales[i], j.buyerAt[i])
 	}
@@ -167,6 +168,7 @@ func (j *Join) count(entry *sale, by int32) {
 	at := entry.created / 60
 	if at < hourCount {
 		j.hours[at].orders++
+		j.busiest = max(j.busiest, j.hours[at].orders)
 	}
 	if known != nil {
 		known.orders++

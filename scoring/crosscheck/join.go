@@ -83,6 +83,7 @@ type Join struct {
 	weights          weights
 	bank             bank
 	hours            []hour
+	busiest          int32 // orders of the busiest hour
 	days             [historyDays]day
 	months           [windowMonths]due
 	indexed, routed  bool // byOrder is built; some parcel names its route

@@ -307,7 +307,7 @@ func (j *Join) bursts() (few, night int64) {
 // hour is busy.
 func (j *Join) burstHours() (few, night []bool) {
 	rules := &j.options.Rules
-	if !slices.ContainsFunc(j.hours, func(cell hour) bool { return cell.orders >= rules.BurstOrders }) {
+	if j.busiest < rules.BurstOrders {
 		return nil, nil
 	}
 	few, night = make([]bool, hourCount), make([]bool, hourCount)
