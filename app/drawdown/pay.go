@@ -44,6 +44,9 @@ func (s *Service) Pay(ctx context.Context, id string) (Drawdown, error) {
 	if receipt.State == RailNoRecord && now.Sub(payout.LastCallAt) >= s.deps.Grace && now.Sub(payout.begun()) < s.deps.MaxAge {
 		return s.call(ctx, rail, payout)
 	}
+	if receipt.State == RailFailed && !payout.alone() && now.Sub(payout.LastCallAt) < s.deps.Grace {
+		return s.unknown(ctx, id) // the word may be on an earlier call, with the last still under way
+	}
 	return s.settle(ctx, payout, receipt, true)
 }
 
@@ -85,8 +88,12 @@ func (s *Service) call(ctx context.Context, rail Rail, before Payout) (Drawdown,
 		s.warn(ctx, payout.DrawdownID, "payout unknown", err)
 		return s.unknown(ctx, payout.DrawdownID)
 	}
-	return s.settle(ctx, payout, receipt, payout.Calls-payout.Unsent == 1)
+	return s.settle(ctx, payout, receipt, payout.alone())
 }
+
+// alone tells whether one call at most may have left this process, so that a
+// rail's word on the reference is its word on that call.
+func (p Payout) alone() bool { return p.Calls-p.Unsent <= 1 }
 
 // settle stores a rail's word on an attempt. Alone tells that a refusal is
 // final for the reference: no earlier call of it may still be under way.

@@ -1,6 +1,7 @@
 package drawdown_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -82,6 +83,31 @@ func TestRefusalAfterALostCallDoesNotFailOver(t *testing.T) {
 	require.Equal(t, drawdown.Failed, w.pay(t, d.ID))
 	require.Zero(t, w.bank.pays)
 	w.sound(t, 0)
+}
+
+// saysFailed is a rail whose book has one of our calls as failed.
+type saysFailed struct{ *rail }
+
+func (saysFailed) Query(context.Context, string) (drawdown.Receipt, error) {
+	return drawdown.Receipt{State: drawdown.RailFailed, Code: "PAYER_BALANCE_NOT_ENOUGH", RailSide: true}, nil
+}
+
+func TestFailureIsNotBelievedWhileALaterCallMayBeUnderWay(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, neverHears)
+	d := w.open(t, "k1", 6_000)
+	require.Equal(t, drawdown.Unknown, w.pay(t, d.ID))
+	w.pass(15 * time.Second)
+	require.Equal(t, drawdown.Unknown, w.pay(t, d.ID)) // the second call, lost as well
+	require.Equal(t, 2, w.rail.pays)
+	w.rails["wallet"] = saysFailed{w.rail} // the word is on the first
+	require.Equal(t, drawdown.Unknown, w.pay(t, d.ID))
+	require.Zero(t, w.bank.pays)
+	w.pass(15 * time.Second)
+	require.Equal(t, drawdown.Paying, w.pay(t, d.ID), "failed over")
+	require.Equal(t, drawdown.Paid, w.pay(t, d.ID))
+	require.Equal(t, 1, w.bank.pays)
+	w.sound(t, 6_000)
 }
 
 func TestRailThatIsNotReachedForLongIsFailedOverAndUnknownNeverIs(t *testing.T) {

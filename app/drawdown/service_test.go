@@ -79,6 +79,7 @@ type world struct {
 	service *drawdown.Service
 	rail    *rail // the wallet
 	bank    *rail
+	rails   map[string]drawdown.Rail
 	limits  map[string]drawdown.Limit
 	line    underwriting.Line
 	mu      sync.Mutex
@@ -109,8 +110,9 @@ func newWorld(t *testing.T, onPay func(*rail, drawdown.Instruction) (drawdown.Re
 	t.Cleanup(func() { require.NoError(t, w.db.Close()) })
 	require.NoError(t, w.db.Migrate(t.Context()))
 	w.openLine(t)
+	w.rails = map[string]drawdown.Rail{"wallet": w.rail, "bank": w.bank}
 	w.service = drawdown.NewService(drawdown.Deps{
-		Store: w.db.Drawdowns(), Desk: w.db.PayoutDesk(), Rails: map[string]drawdown.Rail{"wallet": w.rail, "bank": w.bank},
+		Store: w.db.Drawdowns(), Desk: w.db.PayoutDesk(), Rails: w.rails,
 		Limits: w.limits, FailOver: map[string]string{"wallet": "bank"}, Now: w.now, NewID: ident.NewID,
 		Logger: slog.New(slog.DiscardHandler), Grace: 15 * time.Second, MaxAge: 20 * time.Hour,
 	})
