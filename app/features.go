@@ -17,6 +17,8 @@ type dossierFeaturesCommand struct {
 	Dir      string `arg:"" help:"Folder of the dossier." type:"existingdir"`
 	Out      string `help:"CSV file to write: one row an application, every feature, and the outcome where it is known." required:"" placeholder:"FILE"`
 	Strategy string `help:"Strategy file whose cross-check, relations and freshness are used, and by which earlier applications were answered; default: the one built in." type:"existingfile" placeholder:"FILE"`
+	Lane     string `help:"Only applications judged in this lane: standard or thin_file." enum:",standard,thin_file" default:""`
+	Passed   bool   `help:"Only applications that no rule declines whatever the score: those a card decides about."`
 	Workers  int    `help:"Merchants computed at once; 0 = one a processor." default:"0"`
 	Whole    bool   `help:"Load the dossier whole, whatever the order of its rows."`
 }
@@ -62,7 +64,7 @@ func (c *dossierFeaturesCommand) write(e *env, options backtest.Options, whole b
 	defer progress.end()
 	options.Progress = progress.show
 	err = writeWhole(c.Out, func(out io.Writer) error {
-		table := backtest.NewFeatureTable(out, book.About().Outcomes > 0)
+		table := backtest.NewFeatureTable(out, book.About().Outcomes > 0, backtest.Wanted{Lane: c.Lane, Passed: c.Passed}, options.Champion.Strategy().Rules)
 		options.Judged = table.Take
 		if _, err := backtest.Decide(e.ctx, book, options); err != nil {
 			return err

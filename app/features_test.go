@@ -64,3 +64,32 @@ func TestFeaturesSayWhereADossierIsBroken(t *testing.T) {
 	require.Contains(t, stderr.String(), "applications.csv")
 	require.NoFileExists(t, out)
 }
+
+// TestFeaturesOfALane: the lanes share the applications out, and those that
+// passed are some of each.
+func TestFeaturesOfALane(t *testing.T) {
+	t.Parallel()
+	dir, out := smallDossier(t), t.TempDir()
+	ids := func(args ...string) []string {
+		path := filepath.Join(out, "f.csv")
+		code, _, said := execute(t, append([]string{"dossier", "features", dir, "--out", path}, args...)...)
+		require.Equal(t, exitOK, code, said)
+		body, err := os.ReadFile(path)
+		require.NoError(t, err)
+		rows, err := csv.NewReader(bytes.NewReader(body)).ReadAll()
+		require.NoError(t, err)
+		var list []string
+		for _, row := range rows[1:] {
+			list = append(list, row[0])
+		}
+		return list
+	}
+	standard, thin := ids("--lane", "standard"), ids("--lane", "thin_file")
+	require.NotEmpty(t, standard)
+	require.NotEmpty(t, thin)
+	require.ElementsMatch(t, ids(), slices.Concat(standard, thin))
+	passed := ids("--lane", "standard", "--passed")
+	require.NotEmpty(t, passed)
+	require.Less(t, len(passed), len(standard), "rings and defaulting merchants are declined by rules")
+	require.Subset(t, standard, passed)
+}

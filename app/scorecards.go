@@ -14,11 +14,12 @@ import (
 )
 
 type scorecardCommands struct {
-	Train    scorecardTrainCommand    `cmd:"" help:"Train a model on a CSV of loans whose outcome is known."`
-	Score    scorecardScoreCommand    `cmd:"" help:"Write probability of default, points and reasons for each row of a CSV."`
-	Validate scorecardValidateCommand `cmd:"" help:"Measure a model on a CSV of loans whose outcome is known."`
-	Join     scorecardJoinCommand     `cmd:"" help:"Add columns to a CSV from other files about the same customers, as of each row's date."`
-	Engine   scorecardEngineCommand   `cmd:"" help:"Turn a scorecard trained on a dossier's features into one for a strategy."`
+	Train     scorecardTrainCommand     `cmd:"" help:"Train a model on a CSV of loans whose outcome is known."`
+	Score     scorecardScoreCommand     `cmd:"" help:"Write probability of default, points and reasons for each row of a CSV."`
+	Calibrate scorecardCalibrateCommand `cmd:"" help:"Fit the probabilities of default of a strategy's card to outcomes, with prudence."`
+	Validate  scorecardValidateCommand  `cmd:"" help:"Measure a model on a CSV of loans whose outcome is known."`
+	Join      scorecardJoinCommand      `cmd:"" help:"Add columns to a CSV from other files about the same customers, as of each row's date."`
+	Engine    scorecardEngineCommand    `cmd:"" help:"Turn a scorecard trained on a dossier's features into one for a strategy."`
 }
 
 type scorecardTrainCommand struct {
@@ -150,7 +151,12 @@ func (c *scorecardEngineCommand) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	card, err := model.ToEngine(scorer.Model(), c.Version, nil)
+	engine, err := engineOf("")
+	if err != nil {
+		return err
+	}
+	strategy := engine.Strategy()
+	card, err := model.ToEngine(scorer.Model(), c.Version, strategy.ReasonOf())
 	if err != nil {
 		return fault.New(fault.Invalid, scorecards.CodeRefused, "%s: %s", c.Model, err).Wrap(err)
 	}

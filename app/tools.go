@@ -95,6 +95,8 @@ type dossierGenerateCommand struct {
 	Seed      uint64 `help:"The same seed gives the same bytes." default:"310"`
 	Out       string `help:"Folder to write." required:"" placeholder:"DIR"`
 	Gzip      bool   `help:"Write .csv.gz." default:"true" negatable:""`
+	// A tenth of the orders is enough to try size: see docs/performance.md.
+	OrdersScale float64 `help:"Multiplies every merchant's number of orders; with 1 an established merchant has 150 to 700 a year." default:"1"`
 }
 
 // Run writes the population and its counts.
@@ -102,7 +104,11 @@ func (c *dossierGenerateCommand) Run(e *env) error {
 	if c.Merchants < 1 {
 		return fault.Field("merchants", fault.CodeInvalid, "--merchants must be at least 1")
 	}
-	counts, err := dossier.Write(c.Out, dossier.Generate(dossier.GenerateOptions{Merchants: c.Merchants, Seed: c.Seed}), c.Gzip)
+	if !(c.OrdersScale > 0 && c.OrdersScale <= 1000) {
+		return fault.Field("orders-scale", fault.CodeInvalid, "--orders-scale must be above 0 and at most 1000")
+	}
+	population := dossier.Generate(dossier.GenerateOptions{Merchants: c.Merchants, Seed: c.Seed, OrdersScale: c.OrdersScale})
+	counts, err := dossier.Write(c.Out, population, c.Gzip)
 	if err != nil {
 		return err
 	}

