@@ -104,18 +104,15 @@ func (r *replay) base(at *line) money.Amount {
 	return base
 }
 
-// late gives a line's penalty up to a day: base times days times the raised
-// rate over the day-count base, days counted from the due date, rounded half
-// up once for the line. Nothing while the line is within its grace days.
+// late gives an overdue line's penalty up to a day: base times days times the
+// raised rate over the day-count base, days counted from the due date, rounded
+// half up once for the line. Nothing new while the line is within its grace
+// days; one that is paid within them is never asked again.
 func (r *replay) late(at *line, on Date) money.Amount {
-	base := r.base(at)
-	total := at.fenDays
-	if base > 0 {
-		total += int64(base) * int64(r.days(at.since, on))
-	}
-	if total == 0 || base > 0 && r.days(at.due, on) <= r.product.Penalty.GraceDays {
+	if r.days(at.due, on) <= r.product.Penalty.GraceDays {
 		return at.owed.Penalty
 	}
+	total := at.fenDays + int64(r.base(at))*int64(r.days(at.since, on))
 	raised := int64(at.rate) * (10_000 + int64(r.product.Penalty.MarkupBps))
 	return max(at.carried+money.MulDiv(money.Amount(total), raised, 100_000_000*int64(r.product.DayCountBase)), at.owed.Penalty)
 }
@@ -144,12 +141,4 @@ func (r *replay) penalty(on Date) {
 	r.post(ledger.PenaltyReceivable, added)
 	r.post(ledger.PenaltyIncome, -added)
 	r.book("penalty", name{day: on}, on)
-}
-
-// forgive ends the late interest of a line whose base is paid within its grace
-// days.
-func (r *replay) forgive(at *line, on Date) {
-	if at.fenDays != 0 && r.base(at) == 0 && r.days(at.due, on) <= r.product.Penalty.GraceDays {
-		at.fenDays = 0
-	}
 }

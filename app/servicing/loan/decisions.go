@@ -57,7 +57,6 @@ func (r *replay) waive(event *Event) {
 		rest -= part
 		if k < r.next {
 			*due.at(event.Component) += part
-			r.forgive(at, event.On)
 			if at.paidOn == 0 && at.unpaid().Total() == 0 {
 				at.paidOn = event.On
 			}

@@ -60,7 +60,6 @@ func (r *replay) allocate(amount money.Amount, on Date) money.Amount {
 	r.due = r.due.Minus(got)
 	for k := range open {
 		at := &open[k]
-		r.forgive(at, on)
 		if at.paidOn == 0 && at.unpaid().Total() == 0 {
 			at.paidOn = on
 		}

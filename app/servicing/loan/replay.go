@@ -119,10 +119,10 @@ func (r *replay) begin(contract *Contract, events []Event, through Date) error {
 		return fault.Field("tenor_months", CodeContract, "want 1 to %d, not %d", pricing.MaxTenor, contract.TenorMonths)
 	}
 	r.lines = make([]line, contract.TenorMonths, contract.TenorMonths+1)
-	r.entries = make([]Entry, 0, len(r.lines)+len(events)+4)
-	r.keys = make([]byte, 0, 24*cap(r.entries))
+	r.entries = make([]Entry, 0, len(r.lines)+2*len(events)+4) // late interest may come before each event
+	r.keys = make([]byte, 0, 20*cap(r.entries))
 	r.ends = make([]int, 0, cap(r.entries))
-	r.arena = make([]ledger.Posting, 0, 4*cap(r.entries))
+	r.arena = make([]ledger.Posting, 0, 3*cap(r.entries))
 	from := contract.DisbursedOn
 	for k := range r.lines {
 		due := contract.Due(k + 1)
