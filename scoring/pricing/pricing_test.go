@@ -117,6 +117,25 @@ func TestScheduleKeepsItsPromises(t *testing.T) {
 	})
 }
 
+func TestLayIsAScheduleWithoutDates(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []verdict.RepaymentType{verdict.EqualInstalments, verdict.EqualPrincipal, verdict.Bullet} {
+		want, err := pricing.Schedule(kind, 10_000_000, 1_200, 12, firstDue)
+		require.NoError(t, err)
+		laid := make([]pricing.Line, 12)
+		require.NoError(t, pricing.Lay(laid, kind, 10_000_000, 1_200))
+		for k := range want {
+			want[k].Due = time.Time{}
+		}
+		require.Equal(t, want, laid)
+	}
+	laid := make([]pricing.Line, 12)
+	require.NoError(t, pricing.Lay(laid, verdict.AnyTime, 10_000_000, 1_200))
+	require.Equal(t, money.Amount(100_000), laid[11].Interest, "a month's, until the dates are known")
+	require.Equal(t, money.Amount(10_000_000), laid[11].Principal)
+	require.ErrorIs(t, pricing.Lay(nil, verdict.Bullet, 1, 1), pricing.ErrSchedule)
+}
+
 func TestIRRCountsFeesKeptBack(t *testing.T) {
 	t.Parallel()
 	// One payment of 102.00 after a month for 100.00 received: 2 % a month, 24 % a year.

@@ -58,6 +58,8 @@ func TestWhatIsLetIn(t *testing.T) {
 		"a reversal before its original":     {[]loan.Event{pay}, loan.Event{ID: "u", Kind: loan.Reversal, On: due - 1, ReversesID: "p"}, loan.CodeEvent, "on"},
 		"a reversal behind a charge-off":     {[]loan.Event{pay, off}, undo("p"), "", ""},
 		"and money after it":                 {[]loan.Event{pay, off, recovery}, undo("p"), loan.CodeAfterChargeOff, ""},
+		"money of the day itself":            {[]loan.Event{{ID: "p", Kind: loan.Repayment, On: off.On, Amount: 1}, off, recovery}, undo("p"), loan.CodeAfterChargeOff, ""},
+		"a recovery of the day itself":       {[]loan.Event{off, {ID: "q", Kind: loan.Recovered, On: off.On, Amount: 1}, recovery}, undo("q"), "", ""},
 		"the recovery itself":                {[]loan.Event{pay, off, recovery}, undo("rec"), "", ""},
 		"a backdated repayment":              {[]loan.Event{off}, pay, "", ""},
 		"one behind a charge-off with money": {[]loan.Event{off, recovery}, pay, loan.CodeAfterChargeOff, ""},

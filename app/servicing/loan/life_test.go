@@ -164,6 +164,8 @@ func TestEarlyRepaymentPaysInterestToTheDay(t *testing.T) {
 			require.Equal(t, loan.Closed, p.State)
 			require.Equal(t, on, p.ClosedOn)
 			require.Equal(t, money.Amount(42), p.Credit)
+			require.Len(t, p.Instalments, 1)
+			require.Equal(t, on, p.Instalments[0].DueOn)
 		})
 	}
 	t.Run("with a fee of 1 %", func(t *testing.T) {
@@ -175,6 +177,9 @@ func TestEarlyRepaymentPaysInterestToTheDay(t *testing.T) {
 		require.Equal(t, loan.Amounts{Principal: 1_000_000, Interest: 32_258, Fee: 10_000}, p.Paid)
 		require.Equal(t, money.Amount(-10_000), balances(&c, entries)[ledger.FeeIncome])
 		require.Equal(t, money.Amount(9_090_000), p.Payoff)
+		// 50 fen: 49 and 1, since 50 would bear 1 fen, too.
+		p, _ = replayed(t, c, []loan.Event{paid(t, "a", "2026-01-25", 32_308)}, on)
+		require.Equal(t, loan.Amounts{Principal: 49, Interest: 32_258, Fee: 1}, p.Paid)
 	})
 }
 
@@ -279,6 +284,38 @@ func TestChargeOffRecoveryAndWriteBack(t *testing.T) {
 	p, _ = replayed(t, c, append(slices.Clone(events), loan.Event{ID: "all", Kind: loan.Recovered, On: c.Due(6), Amount: 7_500_000}), c.Due(6))
 	require.Equal(t, loan.Closed, p.State)
 	require.Equal(t, money.Amount(100_000), p.Credit, "more than was owed is the merchant's")
+}
+
+func TestALineOfNothingIsSettled(t *testing.T) {
+	t.Parallel()
+	c := golden(t, verdict.EqualPrincipal)
+	c.Principal = 9 // one fen with each of nine lines, nothing with the last three
+	on := c.Due(10)
+	p, _ := replayed(t, c, []loan.Event{{ID: "off", Kind: loan.ChargedOff, On: on + 3}}, on+3)
+	require.Len(t, p.Instalments, 11)
+	require.Equal(t, loan.Settled, p.Instalments[10].State)
+	require.Equal(t, on+3, p.Instalments[10].PaidOn)
+	p, _ = replayed(t, c, []loan.Event{{ID: "a", Kind: loan.Repayment, On: on, Amount: 50}}, on)
+	require.Equal(t, loan.Closed, p.State, "the lines of nothing keep no loan open")
+	require.Zero(t, p.NextDue)
+}
+
+func TestLateInterestStartsAnewAfterAWriteBack(t *testing.T) {
+	t.Parallel()
+	c := golden(t, verdict.Bullet)
+	c.Product.Penalty.OnInterest = true
+	off := c.Due(1) + 9                                                                                                     // 100,000 of interest overdue; 24 February
+	events := []loan.Event{{ID: "off", Kind: loan.ChargedOff, On: off}, {ID: "back", Kind: loan.WrittenBack, On: off + 50}} // 15 April
+	p, _ := replayed(t, c, events, off+50)
+	// 100,000 x 9 x 0.0005 = 450; interest to the day 100,000 x 9/28 = 32,143.
+	require.Equal(t, loan.Amounts{Principal: 10_000_000, Interest: 132_143, Penalty: 450}, p.Outstanding)
+	require.Equal(t, 59, p.DPD)
+	p, entries := replayed(t, c, events, off+60)
+	// 10,032,143 x 10 x 0.0005 = 50,160.72, and 100,000 x 19 x 0.0005 = 950.
+	require.Equal(t, money.Amount(51_111), p.Outstanding.Penalty)
+	require.Len(t, entries, 4, "demand, penalty, charge-off, write-back: nothing for the time between, nothing in the month yet")
+	_, entries = replayed(t, c, events, off+66)
+	require.Equal(t, "2026-04-30", entries[len(entries)-1].On.String())
 }
 
 func TestARestructuredLoanIsObserved(t *testing.T) {

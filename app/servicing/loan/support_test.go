@@ -84,6 +84,11 @@ func mustHold(t require.TestingT, c *loan.Contract, events []loan.Event, p *loan
 	for _, line := range p.Instalments {
 		principal += line.Owed.Principal
 		lines = lines.Plus(line.Paid)
+		if line.Demanded {
+			require.Equal(t, line.State == loan.Settled, line.PaidOn != 0, "line %d", line.Number)
+		} else {
+			require.Equal(t, loan.Upcoming, line.State)
+		}
 		for _, component := range []loan.Component{loan.Principal, loan.Interest, loan.Penalty, loan.Fee} {
 			require.GreaterOrEqual(t, line.Paid.Of(component), money.Amount(0))
 			require.GreaterOrEqual(t, line.Owed.Of(component), line.Paid.Of(component)+line.Waived.Of(component), "line %d %s", line.Number, component)
