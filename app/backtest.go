@@ -210,13 +210,18 @@ func newCounter(out io.Writer, what string) *counter {
 	return &counter{out: out, what: what, started: now, last: now}
 }
 
+// show tells how many of how many are done; of is 0 where nobody knows.
 func (c *counter) show(done, of int) {
 	now := clock.System()
 	if now.Sub(c.last) < 200*time.Millisecond {
 		return
 	}
 	c.last, c.shown = now, true
-	fmt.Fprintf(c.out, "\r%s %d / %d, %.0f per second ", c.what, done, of, float64(done)/now.Sub(c.started).Seconds())
+	total := ""
+	if of > 0 {
+		total = fmt.Sprintf(" / %d", of)
+	}
+	fmt.Fprintf(c.out, "\r%s %d%s, %.0f per second ", c.what, done, total, float64(done)/now.Sub(c.started).Seconds())
 }
 
 func (c *counter) end() {

@@ -54,7 +54,7 @@ type commands struct {
 	Validate  validateCommand   `cmd:"" help:"Measure the models on public data of real loans and write the report."`
 	Backtest  backtestCommand   `cmd:"" help:"Decide a whole dossier as of each application's date and report what would have come of it."`
 	Decision  decisionCommand   `cmd:"" help:"Replay decisions."`
-	Ledger    ledgerCommands    `cmd:"" help:"Check the books."`
+	Ledger    ledgerCommands    `cmd:"" help:"Check, print, export and close the books."`
 	Openapi   openapiCommand    `cmd:"" help:"Print the API's OpenAPI document."`
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"strings"
 	"text/tabwriter"
 
@@ -174,78 +173,6 @@ func (c *decisionReplayCommand) Run(e *env) error {
 	if differ > 0 {
 		return errReported
 	}
-	return nil
-}
-
-type ledgerCommands struct {
-	Verify ledgerVerifyCommand `cmd:"" help:"Check that every journal balances and agrees with lines, draws and payouts."`
-}
-
-type ledgerVerifyCommand struct {
-	Connection connectionFlags `embed:""`
-}
-
-// Run prints what it found as JSON, then one line that sums it up, and exits
-// non-zero when something is off.
-func (c *ledgerVerifyCommand) Run(e *env) error {
-	config, err := c.Connection.config(e)
-	if err != nil {
-		return err
-	}
-	db, err := stack.OpenDatabase(e.ctx, config)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = db.Close() }()
-	report, err := db.Ledger().Verify(e.ctx)
-	if err != nil {
-		return err
-	}
-	if err := printLedger(e.stdout, report); err != nil {
-		return err
-	}
-	if !report.Sound() {
-		return errReported
-	}
-	return nil
-}
-
-// ledgerView is how a report of the ledger is printed. Want and have are in
-// fen where the rule is about money, else numbers of records.
-type ledgerView struct {
-	Journals int64             `json:"journals"`
-	Postings int64             `json:"postings"`
-	Balances []ledgerBalance   `json:"balances"`
-	Faults   []ledgerFaultView `json:"faults"`
-}
-
-type ledgerBalance struct {
-	Account   string `json:"account"`
-	AmountFen int64  `json:"amount_fen"`
-	Postings  int64  `json:"postings"`
-}
-
-type ledgerFaultView struct {
-	Rule    string `json:"rule"`
-	Subject string `json:"subject"`
-	Want    int64  `json:"want"`
-	Have    int64  `json:"have"`
-}
-
-func printLedger(w io.Writer, report stack.LedgerReport) error {
-	view := ledgerView{Journals: report.Journals, Postings: report.Postings, Balances: []ledgerBalance{}, Faults: []ledgerFaultView{}}
-	for _, b := range report.Balances {
-		view.Balances = append(view.Balances, ledgerBalance{string(b.Account), int64(b.Amount), b.Count})
-	}
-	for _, f := range report.Faults {
-		view.Faults = append(view.Faults, ledgerFaultView{f.Rule, f.Subject, int64(f.Want), int64(f.Have)})
-	}
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	if err := encoder.Encode(view); err != nil {
-		return fmt.Errorf("print the report: %w", err)
-	}
-	fmt.Fprintf(w, "journals=%d unbalanced=%d faults=%d\n", report.Journals, stack.Unbalanced(report), len(report.Faults))
 	return nil
 }
 

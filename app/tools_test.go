@@ -59,3 +59,45 @@ func TestLedgerVerifyIsReadByPeopleAndMachines(t *testing.T) {
       "have": 7`)
 	require.True(t, strings.HasSuffix(out.String(), "\njournals=2 unbalanced=1 faults=2\n"))
 }
+
+func TestTheBooksArePrintedExportedAndClosed(t *testing.T) {
+	t.Parallel()
+	at := installation(t)
+	code, table, said := execute(t, append([]string{"ledger", "trial"}, at...)...)
+	require.Zero(t, code, said)
+	require.Regexp(t, `(?m)^ *debit +credit +postings +account$`, table)
+	require.Regexp(t, `(?m)^ *0.00 +0.00 +total$`, table)
+	code, rows, said := execute(t, append([]string{"ledger", "trial", "--csv", "--at", "2026-11-11"}, at...)...)
+	require.Zero(t, code, said)
+	require.True(t, strings.HasPrefix(rows, "account,amount_fen,postings\nprincipal_receivable,0,0\n"), rows)
+
+	file := filepath.Join(t.TempDir(), "all.csv")
+	code, out, said := execute(t, append([]string{"ledger", "export", "--from", "2026-11-01", "--to", "2026-11-30", "--out", file}, at...)...)
+	require.Zero(t, code, said)
+	require.Equal(t, "journals=0 out="+file+"\n", out)
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Equal(t, "journal_id,key,subject,kind,reverses_id,booked_at,posting,account,amount_fen\n", string(text))
+
+	code, out, said = execute(t, append([]string{"ledger", "close"}, at...)...)
+	require.Zero(t, code, said)
+	require.Regexp(t, `^closed through \d{4}-\d\d-\d\d\n$`, out)
+	for _, bad := range [][]string{
+		{"trial", "--at", "yesterday"}, {"export", "--out", "x.txt"}, {"export", "--out", "x.csv", "--from", "1.11.2026"}, {"close", "--through", "2999-01-01"},
+	} {
+		code, _, said = execute(t, append(append([]string{"ledger"}, bad...), at...)...)
+		require.Equal(t, exitRefused, code, said)
+	}
+}
+
+func TestATrialBalanceInYuan(t *testing.T) {
+	t.Parallel()
+	balances := []ledger.Balance{{Account: ledger.PrincipalReceivable, Amount: 123_456, Count: 2}, {Account: ledger.Settlement, Amount: -123_400, Count: 1}}
+	var out bytes.Buffer
+	sum, err := printTrial(&out, balances)
+	require.NoError(t, err)
+	require.EqualValues(t, 56, sum, "1,234.56 - 1,234.00 = 0.56")
+	require.Regexp(t, `(?m)^ *1234.56 +2 +principal_receivable$`, out.String())
+	require.Regexp(t, `(?m)^ *1234.00 +1 +settlement$`, out.String())
+	require.Regexp(t, `(?m)^ *1234.56 +1234.00 +total$`, out.String())
+}

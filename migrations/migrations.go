@@ -9,6 +9,10 @@
 //	{{append_only:TABLE}}    triggers that refuse UPDATE and DELETE on TABLE
 //	{{drop_append_only:TABLE}}
 //	{{sqlite}}, {{postgres}} at the start of a line: for that database only
+//	{{balanced_journals}}    triggers that refuse journals which do not balance,
+//	                         on PostgreSQL; SQLite has none that see a statement
+//	                         or a transaction as a whole
+//	{{drop_balanced_journals}}
 //
 // Moments are BIGINT microseconds since 1970 UTC (NULL = not set), money is
 // BIGINT fen, JSON is TEXT.
@@ -96,6 +100,12 @@ func (t translated) macro(name, table string) (string, bool) {
 		return sqliteAppendOnly(table), true
 	case "sqlite drop_append_only":
 		return "", true // dropped with their table
+	case "sqlite balanced_journals", "sqlite drop_balanced_journals":
+		return "", true
+	case "postgres balanced_journals":
+		return postgresBalancedJournals, true
+	case "postgres drop_balanced_journals":
+		return "DROP FUNCTION postings_refuse_unbalanced CASCADE;\nDROP FUNCTION journals_refuse_empty CASCADE;", true
 	case "postgres blob":
 		return "BYTEA", true
 	case "postgres append_only":
@@ -124,6 +134,33 @@ CREATE TRIGGER %[1]s_append_only BEFORE UPDATE OR DELETE ON %[1]s
 FOR EACH ROW EXECUTE FUNCTION %[1]s_refuse_change();
 `, table)
 }
+
+// postgresBalancedJournals lets a statement add to a journal only postings
+// that sum to zero, and a transaction end only when each of its new journals
+// has two postings or more: so every journal balances, always.
+const postgresBalancedJournals = `-- +goose StatementBegin
+CREATE FUNCTION postings_refuse_unbalanced() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM added GROUP BY journal_id HAVING SUM(amount_fen) <> 0) THEN
+        RAISE EXCEPTION 'a journal does not balance' USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NULL;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER postings_balance AFTER INSERT ON postings REFERENCING NEW TABLE AS added
+FOR EACH STATEMENT EXECUTE FUNCTION postings_refuse_unbalanced();
+-- +goose StatementBegin
+CREATE FUNCTION journals_refuse_empty() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF (SELECT COUNT(*) FROM (SELECT 1 FROM postings WHERE journal_id = NEW.id LIMIT 2) AS found) < 2 THEN
+        RAISE EXCEPTION 'a journal has fewer than two postings' USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NULL;
+END $$;
+-- +goose StatementEnd
+CREATE CONSTRAINT TRIGGER journals_posted AFTER INSERT ON journals DEFERRABLE INITIALLY DEFERRED
+FOR EACH ROW EXECUTE FUNCTION journals_refuse_empty();
+`
 
 // textFile is one translated file.
 type textFile struct {

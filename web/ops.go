@@ -27,7 +27,7 @@ type trialBalanceView struct {
 }
 
 type postingView struct {
-	Account   string `json:"account" example:"principal_receivable"`
+	Account   string `json:"account" example:"payout_in_transit"`
 	AmountFen int64  `json:"amount_fen" doc:"Positive debits, negative credits."`
 }
 
@@ -42,11 +42,21 @@ type journalView struct {
 }
 
 type journalsView struct {
-	Items []journalView `json:"items"`
+	Items      []journalView `json:"items" doc:"Newest first."`
+	NextCursor string        `json:"next_cursor,omitempty" doc:"Absent at the end."`
+}
+
+type trialBalanceRequest struct {
+	At time.Time `query:"at" doc:"As of this moment, journals booked at it included; absent: as of now." example:"2026-11-11T16:00:00Z"`
 }
 
 type journalsRequest struct {
-	Subject string `query:"subject" required:"true" minLength:"1" maxLength:"100" doc:"What the journals are about." example:"drawdown/0192f0c4-7a10-7c3e-9d2b-5f6a7b8c9d0e"`
+	Paged
+	Subject string    `query:"subject" maxLength:"100" doc:"What the journals are about." example:"drawdown/0192f0c4-7a10-7c3e-9d2b-5f6a7b8c9d0e"`
+	Account string    `query:"account" maxLength:"40" doc:"Those that post to it." example:"suspense"`
+	Kind    string    `query:"kind" maxLength:"60" doc:"Of this kind." example:"reversal"`
+	From    time.Time `query:"from" doc:"Booked at or after."`
+	Before  time.Time `query:"before" doc:"Booked before."`
 }
 
 func (s *server) opsEndpoints() {
@@ -57,11 +67,12 @@ func (s *server) opsEndpoints() {
 	}, s.providers)
 	endpoint(s, huma.Operation{
 		OperationID: "trial-balance", Method: http.MethodGet, Path: "/api/ops/ledger/trial-balance", Tags: tags,
+		Errors:  []int{http.StatusUnprocessableEntity},
 		Summary: "Read the trial balance", Description: "Every account's balance; they sum to zero.",
 	}, s.trialBalance)
 	endpoint(s, huma.Operation{
 		OperationID: "ledger-journals", Method: http.MethodGet, Path: "/api/ops/ledger/journals", Tags: tags, Errors: []int{http.StatusUnprocessableEntity},
-		Summary: "List the journals about a subject", Description: "Such as all that was booked for one drawdown.",
+		Summary: "List journals", Description: "Such as all that was booked for one drawdown, or all that post to an account.",
 	}, s.journals)
 }
 
@@ -81,8 +92,12 @@ func (s *server) providers(ctx context.Context, _ Principal, _ *struct{}) (*body
 	return &body[providersView]{providersView{Items: items}}, nil
 }
 
-func (s *server) trialBalance(ctx context.Context, _ Principal, _ *struct{}) (*body[trialBalanceView], error) {
-	balances, err := s.Ledger.TrialBalance(ctx)
+func (s *server) trialBalance(ctx context.Context, _ Principal, in *trialBalanceRequest) (*body[trialBalanceView], error) {
+	before := in.At
+	if !before.IsZero() {
+		before = before.Truncate(time.Microsecond).Add(time.Microsecond)
+	}
+	balances, err := s.Ledger.TrialBalance(ctx, before)
 	if err != nil {
 		return nil, err
 	}
@@ -96,11 +111,13 @@ func (s *server) trialBalance(ctx context.Context, _ Principal, _ *struct{}) (*b
 }
 
 func (s *server) journals(ctx context.Context, _ Principal, in *journalsRequest) (*body[journalsView], error) {
-	found, err := s.Ledger.Journals(ctx, in.Subject)
+	found, next, err := s.Ledger.JournalPage(ctx, ledger.Filter{
+		Subject: in.Subject, Account: ledger.Account(in.Account), Kind: in.Kind, From: in.From, Before: in.Before,
+	}, in.Cursor, in.Limit)
 	if err != nil {
 		return nil, err
 	}
-	view := journalsView{Items: make([]journalView, len(found))}
+	view := journalsView{Items: make([]journalView, len(found)), NextCursor: next}
 	for i := range found {
 		view.Items[i] = showJournal(found[i])
 	}

@@ -76,10 +76,12 @@ type IdempotencyStore interface {
 
 // LedgerReader reads the books.
 type LedgerReader interface {
-	// TrialBalance gives every account's balance.
-	TrialBalance(ctx context.Context) ([]ledger.Balance, error)
-	// Journals lists the journals about a subject, such as drawdown/0192….
-	Journals(ctx context.Context, subject string) ([]ledger.Journal, error)
+	// TrialBalance gives every account's balance of the journals booked before
+	// a moment; zero = of all.
+	TrialBalance(ctx context.Context, before time.Time) ([]ledger.Balance, error)
+	// JournalPage lists journals, newest first, and gives the next page's
+	// cursor, empty at the end.
+	JournalPage(ctx context.Context, f ledger.Filter, cursor string, limit int) ([]ledger.Journal, string, error)
 }
 
 // Check is one thing the service needs to be ready.

@@ -1,6 +1,7 @@
 package breaker
 
 import (
+	"context"
 	"log/slog"
 	"slices"
 	"sync"
@@ -63,9 +64,21 @@ type Board struct {
 	state    *prometheus.Desc
 	inFlight *prometheus.Desc
 
+	meter Meter
+
 	mu     sync.Mutex
 	guards []*Guard
 }
+
+// Meter counts what is asked of providers, for what the context says.
+type Meter interface {
+	// Count counts an item, provider and op with a dot between them, once.
+	Count(ctx context.Context, item string)
+}
+
+// Metered has every request that reaches a provider counted. It is called
+// before the first guard is used.
+func (b *Board) Metered(meter Meter) { b.meter = meter }
 
 var _ prometheus.Collector = (*Board)(nil)
 

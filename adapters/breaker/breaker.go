@@ -73,6 +73,22 @@ func New(settings Settings, board *Board) *Guard {
 // Invalid, Conflict, ...); everything else as fault.Unavailable with one of
 // the codes above, or the code fn chose.
 func Call[T any](ctx context.Context, g *Guard, op string, fn func(context.Context) (T, error)) (T, error) {
+	return call(ctx, g, op, metered(g, op, fn))
+}
+
+// metered counts every time the provider is asked.
+func metered[T any](g *Guard, op string, fn func(context.Context) (T, error)) func(context.Context) (T, error) {
+	if g.board.meter == nil {
+		return fn
+	}
+	return func(ctx context.Context) (T, error) {
+		g.board.meter.Count(ctx, g.Name()+"."+op)
+		return fn(ctx)
+	}
+}
+
+// call is Call of what counts by itself.
+func call[T any](ctx context.Context, g *Guard, op string, fn func(context.Context) (T, error)) (T, error) {
 	var value T
 	begun := g.board.clock()
 	g.stats.begin()
@@ -101,7 +117,8 @@ func HedgedRead[T any](ctx context.Context, g *Guard, op string, fn func(context
 	if g.settings.HedgeAfter <= 0 {
 		return Call(ctx, g, op, fn)
 	}
-	return Call(ctx, g, op, func(ctx context.Context) (T, error) {
+	fn = metered(g, op, fn)
+	return call(ctx, g, op, func(ctx context.Context) (T, error) {
 		return hedge(ctx, g.settings.HedgeAfter, fn)
 	})
 }

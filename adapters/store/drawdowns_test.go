@@ -67,6 +67,7 @@ func TestADrawdownIsPaidOut(t *testing.T) {
 		require.Equal(t, money.Amount(400_00), view.Used)
 
 		report := s.sound(t)
+		require.Len(t, report.Balances, len(ledger.Accounts))
 		require.Equal(t, []ledger.Balance{
 			{Account: ledger.PrincipalReceivable, Amount: 400_00, Count: 1},
 			{Account: ledger.PayoutInTransit, Amount: 0, Count: 2},

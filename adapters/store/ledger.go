@@ -5,14 +5,18 @@ import (
 	"fmt"
 	"iter"
 	"strings"
+	"time"
 
 	"gorm.io/gorm"
 
+	"loan310/app/audit"
+	"loan310/app/fault"
+	"loan310/app/ident"
 	"loan310/app/ledger"
 	"loan310/app/money"
 )
 
-// Ledger reads the books. Writing is for the methods that move money.
+// Ledger keeps the books.
 type Ledger struct{ db *DB }
 
 // Ledger gives the books.
@@ -37,17 +41,42 @@ type postingRow struct {
 // book writes a balanced journal. Its key may be booked once only: a second
 // booking is a unique key violated, which undoes the caller's transaction.
 func book(ctx context.Context, tx *gorm.DB, j ledger.Journal) error {
+	_, err := insertJournal(ctx, tx, j, "")
+	return err
+}
+
+// bookOnce writes a balanced journal unless its key is booked already, and
+// tells whether it did. The journal booked under the key is given; one with
+// other content is a Mismatch of ledger.CodeOtherJournal.
+func bookOnce(ctx context.Context, tx *gorm.DB, j ledger.Journal) (ledger.Journal, bool, error) {
+	booked, err := insertJournal(ctx, tx, j, " ON CONFLICT DO NOTHING")
+	if booked || err != nil {
+		return j, booked, err
+	}
+	stored, err := journalWhere(ctx, tx, "key = ?", j.Key)
+	if err != nil {
+		return ledger.Journal{}, false, duplicateMissing(err)
+	}
+	if !stored.Same(j) {
+		return ledger.Journal{}, false, fault.New(fault.Mismatch, ledger.CodeOtherJournal, "journal %s is booked with other content", j.Key)
+	}
+	return stored, false, nil
+}
+
+// insertJournal writes a balanced journal; onConflict may let it be left out,
+// which it tells.
+func insertJournal(ctx context.Context, tx *gorm.DB, j ledger.Journal, onConflict string) (bool, error) {
 	if err := j.Check(); err != nil {
-		return err
+		return false, err
 	}
 	var reverses *string
 	if j.ReversesID != "" {
 		reverses = &j.ReversesID
 	}
-	_, err := exec(ctx, tx, "INSERT INTO journals (id, key, subject, kind, reverses_id, booked_at) VALUES (?, ?, ?, ?, ?, ?)",
+	inserted, err := exec(ctx, tx, "INSERT INTO journals (id, key, subject, kind, reverses_id, booked_at) VALUES (?, ?, ?, ?, ?, ?)"+onConflict,
 		j.ID, j.Key, j.Subject, j.Kind, reverses, at(j.BookedAt))
-	if err != nil {
-		return err
+	if err != nil || inserted == 0 {
+		return false, err
 	}
 	values := make([]any, 0, 4*len(j.Postings))
 	for n, posting := range j.Postings {
@@ -55,16 +84,66 @@ func book(ctx context.Context, tx *gorm.DB, j ledger.Journal) error {
 	}
 	_, err = exec(ctx, tx, "INSERT INTO postings (journal_id, n, account, amount_fen) VALUES (?, ?, ?, ?)"+
 		strings.Repeat(", (?, ?, ?, ?)", len(j.Postings)-1), values...)
-	return err
+	return err == nil, err
+}
+
+// Book writes a balanced journal and gives it as it is booked: booking the
+// same again books nothing. Errors: fault.Internal of ledger's codes for a
+// journal that breaks their rules, a Mismatch of ledger.CodeOtherJournal for
+// a key booked with other content.
+func (l *Ledger) Book(ctx context.Context, j ledger.Journal, entry audit.Entry) (ledger.Journal, error) {
+	var stored ledger.Journal
+	err := l.db.in(ctx, func(ctx context.Context, tx *gorm.DB) (err error) {
+		var booked bool
+		if stored, booked, err = bookOnce(ctx, tx, j); err != nil || !booked {
+			return err
+		}
+		return record(ctx, tx, entry)
+	})
+	return stored, failed("booking a journal", err)
+}
+
+// Reverse books the journal that undoes another, once: reversing again gives
+// the reversal there is. The caller keeps in step what the journal is about.
+// Errors: NotFound, and a Conflict of ledger.CodeReversal for a journal that
+// is a reversal itself.
+func (l *Ledger) Reverse(ctx context.Context, id string, now time.Time, entry audit.Entry) (ledger.Journal, error) {
+	var stored ledger.Journal
+	err := l.db.in(ctx, func(ctx context.Context, tx *gorm.DB) (err error) {
+		var booked bool
+		if stored, booked, err = reverse(ctx, tx, id, now); err != nil || !booked {
+			return err
+		}
+		return record(ctx, tx, entry)
+	})
+	return stored, failed("reversing a journal", err)
+}
+
+// reverse is Reverse inside a transaction; it tells whether it booked.
+func reverse(ctx context.Context, tx *gorm.DB, id string, now time.Time) (ledger.Journal, bool, error) {
+	original, err := journalByID(ctx, tx, id)
+	if err != nil {
+		return ledger.Journal{}, false, err
+	}
+	if original.ReversesID != "" {
+		return ledger.Journal{}, false, fault.New(fault.Conflict, ledger.CodeReversal, "journal %s is a reversal; book what is right anew", original.Key)
+	}
+	return bookOnce(ctx, tx, original.Reverse(ident.DerivedID(original.ID, "reversed"), now))
 }
 
 // journalByID reads one journal with its postings.
 func journalByID(ctx context.Context, tx *gorm.DB, id string) (ledger.Journal, error) {
-	row, err := queryOne[journalRow](ctx, tx, "SELECT * FROM journals WHERE id = ?", id)
+	j, err := journalWhere(ctx, tx, "id = ?", id)
+	return j, missing("journal", err)
+}
+
+// journalWhere reads the first journal of a condition, with its postings.
+func journalWhere(ctx context.Context, tx *gorm.DB, condition string, args ...any) (ledger.Journal, error) {
+	row, err := queryOne[journalRow](ctx, tx, "SELECT * FROM journals WHERE "+condition, args...)
 	if err != nil {
-		return ledger.Journal{}, missing("journal", err)
+		return ledger.Journal{}, err
 	}
-	postings, err := query[postingRow](ctx, tx, "SELECT * FROM postings WHERE journal_id = ? ORDER BY n", id)
+	postings, err := query[postingRow](ctx, tx, "SELECT * FROM postings WHERE journal_id = ? ORDER BY n", row.ID)
 	if err != nil {
 		return ledger.Journal{}, err
 	}
@@ -80,62 +159,6 @@ func journalOf(row journalRow, postings []postingRow) ledger.Journal {
 		j.Postings = append(j.Postings, ledger.Posting{Account: ledger.Account(p.Account), Amount: money.Amount(p.AmountFen)})
 	}
 	return j
-}
-
-// TrialBalance gives the balance of every account of the chart, in its order,
-// and of any other account that was posted to, after them.
-func (l *Ledger) TrialBalance(ctx context.Context) ([]ledger.Balance, error) {
-	balances, err := trialBalance(ctx, l.db.engine.reader())
-	return balances, failed("reading the trial balance", err)
-}
-
-func trialBalance(ctx context.Context, tx *gorm.DB) ([]ledger.Balance, error) {
-	type balanceRow struct {
-		Account string
-		Amount  int64
-		Count   int64
-	}
-	rows, err := query[balanceRow](ctx, tx, `SELECT account, CAST(SUM(amount_fen) AS BIGINT) AS amount, COUNT(*) AS count
-		FROM postings GROUP BY account ORDER BY account`)
-	if err != nil {
-		return nil, err
-	}
-	balances := make([]ledger.Balance, 0, len(ledger.Accounts))
-	position := make(map[ledger.Account]int, len(ledger.Accounts))
-	for i, account := range ledger.Accounts {
-		balances = append(balances, ledger.Balance{Account: account})
-		position[account] = i
-	}
-	for _, row := range rows {
-		balance := ledger.Balance{Account: ledger.Account(row.Account), Amount: money.Amount(row.Amount), Count: row.Count}
-		if i, ok := position[balance.Account]; ok {
-			balances[i] = balance
-		} else {
-			balances = append(balances, balance)
-		}
-	}
-	return balances, nil
-}
-
-// Journals lists what was booked about a subject, in order of booking.
-func (l *Ledger) Journals(ctx context.Context, subject string) ([]ledger.Journal, error) {
-	var journals []ledger.Journal
-	err := l.db.seeing(ctx, func(ctx context.Context, tx *gorm.DB) error {
-		rows, err := query[journalRow](ctx, tx, "SELECT * FROM journals WHERE subject = ? ORDER BY booked_at, id", subject)
-		if err != nil {
-			return err
-		}
-		journals = make([]ledger.Journal, 0, len(rows))
-		for _, row := range rows {
-			postings, err := query[postingRow](ctx, tx, "SELECT * FROM postings WHERE journal_id = ? ORDER BY n", row.ID)
-			if err != nil {
-				return err
-			}
-			journals = append(journals, journalOf(row, postings))
-		}
-		return nil
-	})
-	return journals, failed("listing journals", err)
 }
 
 // PaidKey is a payout our books hold as paid, to compare with a rail's book.

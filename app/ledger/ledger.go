@@ -4,6 +4,7 @@
 package ledger
 
 import (
+	"slices"
 	"time"
 
 	"loan310/app/fault"
@@ -42,8 +43,19 @@ var Accounts = [...]Account{
 	WriteOff, Recovery, ProvisionExpense, ProvisionAllowance, Suspense,
 }
 
-// CodeUnbalanced marks a journal whose postings do not sum to zero.
-const CodeUnbalanced fault.Code = "journal_unbalanced"
+// Known tells whether an account is of the chart.
+func Known(account Account) bool { return slices.Contains(Accounts[:], account) }
+
+// KindReversal is the kind of every journal that undoes another.
+const KindReversal = "reversal"
+
+// Codes of what a journal is refused for.
+const (
+	CodeUnbalanced     fault.Code = "journal_unbalanced"      // its postings do not sum to zero
+	CodeUnknownAccount fault.Code = "journal_unknown_account" // it posts to an account outside the chart
+	CodeReversal       fault.Code = "journal_is_reversal"     // a reversal is not reversed: book anew instead
+	CodeOtherJournal   fault.Code = "journal_key_reused"      // its key is booked with other content
+)
 
 // Posting is one line of a journal: positive debits the account, negative
 // credits it.
@@ -64,8 +76,8 @@ type Journal struct {
 	Postings   []Posting
 }
 
-// Check reports a journal that has fewer than two postings, a zero posting,
-// or does not sum to zero.
+// Check reports a journal that has no key, fewer than two postings, a posting
+// of zero or to an account outside the chart, or does not sum to zero.
 func (j Journal) Check() error {
 	if j.Key == "" || len(j.Postings) < 2 {
 		return fault.New(fault.Internal, CodeUnbalanced, "a journal needs a key and at least two postings")
@@ -75,12 +87,30 @@ func (j Journal) Check() error {
 		if posting.Amount == 0 {
 			return fault.New(fault.Internal, CodeUnbalanced, "journal %s posts nothing to %s", j.Key, posting.Account)
 		}
+		if !Known(posting.Account) {
+			return fault.New(fault.Internal, CodeUnknownAccount, "journal %s posts to %q, which the chart does not have", j.Key, posting.Account)
+		}
 		sum += posting.Amount
 	}
 	if sum != 0 {
 		return fault.New(fault.Internal, CodeUnbalanced, "journal %s is off by %s", j.Key, sum)
 	}
 	return nil
+}
+
+// Same tells whether two journals book the same: everything but id and moment.
+func (j Journal) Same(other Journal) bool {
+	return j.Key == other.Key && j.Subject == other.Subject && j.Kind == other.Kind && j.ReversesID == other.ReversesID &&
+		slices.Equal(j.Postings, other.Postings)
+}
+
+// Undoes tells whether j is the reversal of original: names it, is about the
+// same subject, and posts the opposite of each of its postings.
+func (j Journal) Undoes(original Journal) bool {
+	if j.ReversesID != original.ID || original.ReversesID != "" || j.Subject != original.Subject {
+		return false
+	}
+	return slices.EqualFunc(j.Postings, original.Postings, func(a, b Posting) bool { return a.Account == b.Account && a.Amount == -b.Amount })
 }
 
 // Reverse gives the journal that undoes j, keyed on j so that it can be
@@ -90,12 +120,21 @@ func (j Journal) Reverse(id string, at time.Time) Journal {
 	for i, posting := range j.Postings {
 		postings[i] = Posting{Account: posting.Account, Amount: -posting.Amount}
 	}
-	return Journal{ID: id, Key: j.Key + ":reversed", Subject: j.Subject, Kind: "reversal", ReversesID: j.ID, BookedAt: at, Postings: postings}
+	return Journal{ID: id, Key: j.Key + ":reversed", Subject: j.Subject, Kind: KindReversal, ReversesID: j.ID, BookedAt: at, Postings: postings}
 }
 
-// Balance is an account's sum over all journals.
+// Balance is an account's sum over journals.
 type Balance struct {
 	Account Account
 	Amount  money.Amount
 	Count   int64 // postings
+}
+
+// Filter chooses journals; what is empty chooses all.
+type Filter struct {
+	Subject string
+	Account Account   // that post to it
+	Kind    string    // of this kind
+	From    time.Time // booked at or after
+	Before  time.Time // booked before
 }

@@ -9,6 +9,7 @@ import (
 
 	"loan310/app/audit"
 	"loan310/app/clock"
+	"loan310/app/cost"
 	"loan310/app/fault"
 	"loan310/app/ident"
 	"loan310/scoring/evidence"
@@ -84,6 +85,7 @@ func (s *Service) Merchant(ctx context.Context, id string) (Merchant, error) {
 // SubmitLicence checks a licence number and asks the registry about it. When
 // the registry does not answer the step is left Checking and Recheck goes on.
 func (s *Service) SubmitLicence(ctx context.Context, id, number string) (Merchant, error) {
+	ctx = cost.About(ctx, "merchant/"+id)
 	code, err := ident.Licence(number)
 	if err != nil {
 		return Merchant{}, err
@@ -120,6 +122,7 @@ func (s *Service) checkLicence(ctx context.Context, m *Merchant) error {
 // SubmitLegalRep checks that the person is the licence's legal representative
 // and that name and identity number belong together.
 func (s *Service) SubmitLegalRep(ctx context.Context, id, name, number string) (Merchant, error) {
+	ctx = cost.About(ctx, "merchant/"+id)
 	name = strings.TrimSpace(name)
 	if name == "" {
 		return Merchant{}, fault.Field("name", fault.CodeInvalid, "Give the legal representative's name as on the licence.")
@@ -160,6 +163,7 @@ func (s *Service) checkLegalRep(ctx context.Context, m *Merchant) error {
 // SubmitPayout checks that an account belongs to the legal representative.
 // Rail is wallet or bank.
 func (s *Service) SubmitPayout(ctx context.Context, id, rail, account string) (Merchant, error) {
+	ctx = cost.About(ctx, "merchant/"+id)
 	if rail != "wallet" && rail != "bank" {
 		return Merchant{}, fault.Field("rail", CodeRail, "Choose wallet or bank.")
 	}
@@ -255,6 +259,7 @@ func (s *Service) WithdrawConsent(ctx context.Context, id string, source evidenc
 // Recheck asks again about every step left Checking, in order. A step held
 // against one that waits for the merchant is left as it is.
 func (s *Service) Recheck(ctx context.Context, id string) (Merchant, error) {
+	ctx = cost.About(ctx, "merchant/"+id)
 	checks := map[Step]func(context.Context, *Merchant) error{
 		StepLicence: s.checkLicence, StepLegalRep: s.checkLegalRep, StepPayout: s.checkPayout,
 	}
@@ -314,7 +319,7 @@ func (s *Service) change(ctx context.Context, id string, step Step, apply func(*
 func (s *Service) welcome(ctx context.Context, m Merchant) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	_ = s.deps.Notifier.Send(ctx, Message{Phone: m.Phone.Reveal(), Template: "registration_complete", Language: m.Language, Key: m.ID + ":welcome"})
+	_ = s.deps.Notifier.Send(cost.About(ctx, "merchant/"+m.ID), Message{Phone: m.Phone.Reveal(), Template: "registration_complete", Language: m.Language, Key: m.ID + ":welcome"})
 }
 
 func (s *Service) entry(id, action, detail string) audit.Entry {

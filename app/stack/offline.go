@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"loan310/adapters/httpx"
 	"loan310/adapters/store"
@@ -24,6 +25,9 @@ func OpenDatabase(ctx context.Context, config Config) (*store.DB, error) {
 	}
 	return s.DB, nil
 }
+
+// Zone is the lender's: civil days are China's.
+func Zone() *time.Location { return time.FixedZone("CST", 8*60*60) }
 
 // SecurityOf manages logins on a database; it cannot send codes.
 func SecurityOf(db *store.DB) *security.Service {

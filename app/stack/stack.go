@@ -48,6 +48,7 @@ type Stack struct {
 	config  Config
 	bodyKey []byte // of what binds idempotency keys to bodies
 	boards  *publisher
+	costs   *metering
 	outside *outside
 	handler http.Handler
 	server  *http.Server
@@ -85,6 +86,8 @@ func (s *Stack) build(ctx context.Context) error {
 	if s.bodyKey, err = hkdf.Key(sha256.New, pepper, nil, "loan310 idempotency bodies", 32); err != nil {
 		return fmt.Errorf("derive the key of bodies: %w", err)
 	}
+	s.costs = newMetering(s.DB, s.config.Logger)
+	s.Board.Metered(s.costs.meter)
 	if s.outside, err = connect(s.config.Providers, s.Board, clock.System, pepper, s.config.Logger); err != nil {
 		return fmt.Errorf("connect providers: %w", err)
 	}
@@ -196,6 +199,7 @@ func (s *Stack) Start(ctx context.Context) error {
 		}
 	}
 	s.running.Go(func() { s.boards.run(running) })
+	s.running.Go(func() { s.costs.run(running) })
 	if s.config.Web {
 		return s.startWeb(running)
 	}
@@ -280,6 +284,9 @@ func (s *Stack) Stop() error {
 		s.outside = nil
 	}
 	if s.DB != nil {
+		if s.costs != nil {
+			s.costs.end()
+		}
 		problems = append(problems, s.DB.Close())
 		s.DB = nil
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"loan310/app/audit"
+	"loan310/app/cost"
 	"loan310/app/fault"
 	"loan310/scoring"
 	"loan310/scoring/evidence"
@@ -159,7 +160,7 @@ func (s *Service) carriers(ctx context.Context, metas []evidence.Meta, suspects 
 // pull budget and the time left. A waybill the carrier does not know is
 // stored as cancelled: it proves nothing.
 func (s *Service) spotCheck(ctx context.Context, application Application, suspects []parcel) (evidence.Meta, bool) {
-	budget, cancel := context.WithTimeout(ctx, s.deps.Budgets.spot())
+	budget, cancel := context.WithTimeout(cost.About(ctx, "application/"+application.ID), s.deps.Budgets.spot())
 	defer cancel()
 	answers := make([]*evidence.Waybill, len(suspects))
 	var group sync.WaitGroup

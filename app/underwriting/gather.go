@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"loan310/app/cost"
 	"loan310/app/fault"
 	"loan310/scoring/evidence"
 	"loan310/scoring/relations"
@@ -24,6 +25,7 @@ const Window = 400 * 24 * time.Hour
 // read anew. A source that cannot be read is Down, which is an answer, not an
 // error.
 func (s *Service) Gather(ctx context.Context, applicationID string, again []evidence.Source) ([]evidence.Meta, error) {
+	ctx = cost.About(ctx, "application/"+applicationID)
 	application, err := s.deps.Store.Application(ctx, applicationID)
 	if err != nil {
 		return nil, err
