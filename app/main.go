@@ -55,6 +55,7 @@ type commands struct {
 	Backtest  backtestCommand   `cmd:"" help:"Decide a whole dossier as of each application's date and report what would have come of it."`
 	Decision  decisionCommand   `cmd:"" help:"Replay decisions."`
 	Ledger    ledgerCommands    `cmd:"" help:"Check, print, export and close the books."`
+	Portfolio portfolioCommands `cmd:"" help:"How the loans as a whole do, and what one costs."`
 	Openapi   openapiCommand    `cmd:"" help:"Print the API's OpenAPI document."`
 }
 

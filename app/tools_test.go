@@ -101,3 +101,27 @@ func TestATrialBalanceInYuan(t *testing.T) {
 	require.Regexp(t, `(?m)^ *1234.00 +1 +settlement$`, out.String())
 	require.Regexp(t, `(?m)^ *1234.56 +1234.00 +total$`, out.String())
 }
+
+func TestThePortfolioCommandsOnAnEmptyDatabase(t *testing.T) {
+	t.Parallel()
+	at := installation(t)
+	for _, command := range []string{"vintages", "rolls", "quality", "provisions"} {
+		code, _, said := execute(t, append([]string{"portfolio", command}, at...)...)
+		require.Equal(t, exitRefused, code, said)
+		require.Contains(t, said, "no month-end snapshots yet")
+		code, out, said := execute(t, append([]string{"portfolio", command, "--csv", "--month", "2026-10"}, at...)...)
+		require.Zero(t, code, said)
+		require.Regexp(t, `^(cohort|month),`, out)
+	}
+	code, out, said := execute(t, append([]string{"portfolio", "provisions", "--month", "2026-10", "--book"}, at...)...)
+	require.Zero(t, code, said)
+	require.Contains(t, out, "required 0.00, on the books before 0.00, difference 0.00, booked now: true")
+	code, out, said = execute(t, append([]string{"portfolio", "cost", "--month", "2026-10"}, at...)...)
+	require.Zero(t, code, said)
+	require.Contains(t, out, "shared equally over the loans paid out in the month")
+	require.Contains(t, said, "month=2026-10 loans=0 approved=0 declined=0 per_loan=0.0000 target=1.0000 within=true")
+	code, _, said = execute(t, append([]string{"portfolio", "cost", "--loan", "none"}, at...)...)
+	require.Equal(t, exitRefused, code, said)
+	code, _, _ = execute(t, append([]string{"portfolio", "cost", "--month", "October"}, at...)...)
+	require.Equal(t, exitRefused, code)
+}

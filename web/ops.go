@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"loan310/app/ledger"
+	"loan310/app/portfolio"
 )
 
 type providersView struct {
@@ -74,6 +75,10 @@ func (s *server) opsEndpoints() {
 		OperationID: "ledger-journals", Method: http.MethodGet, Path: "/api/ops/ledger/journals", Tags: tags, Errors: []int{http.StatusUnprocessableEntity},
 		Summary: "List journals", Description: "Such as all that was booked for one drawdown, or all that post to an account.",
 	}, s.journals)
+	endpoint(s, huma.Operation{
+		OperationID: "portfolio-cost", Method: http.MethodGet, Path: "/api/ops/portfolio/cost", Tags: tags, Errors: []int{http.StatusUnprocessableEntity},
+		Summary: "See what a loan costs", Description: "What was used in a month, priced, against the target. " + portfolio.SharingRule + ".",
+	}, s.portfolioCost)
 }
 
 func (s *server) providers(ctx context.Context, _ Principal, _ *struct{}) (*body[providersView], error) {

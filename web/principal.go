@@ -114,6 +114,7 @@ func permissions() map[string][]caller {
 		"list-providers":  {operatorCaller, adminCaller},
 		"trial-balance":   {operatorCaller, adminCaller},
 		"ledger-journals": {operatorCaller, adminCaller},
+		"portfolio-cost":  {operatorCaller, analystCaller, adminCaller},
 	}
 }
 

@@ -153,7 +153,7 @@ func (s *site) services(logger *slog.Logger) {
 	many := web.Rate{PerMinute: 60_000, Burst: 10_000}
 	s.deps = web.Deps{
 		Merchants: merchants, Underwriting: decides, Drawdowns: draws, Security: signs, Chain: s.chain,
-		Idempotency: kept{s.db.Idempotency()}, BodyKey: bytes.Repeat([]byte{9}, 32), Sessions: s.db.Sessions(), Ledger: s.db.Ledger(), ReasonText: scoring.ReasonText,
+		Idempotency: kept{s.db.Idempotency()}, BodyKey: bytes.Repeat([]byte{9}, 32), Sessions: s.db.Sessions(), Ledger: s.db.Ledger(), Costs: s.db.Portfolio(time.FixedZone("CST", 8*60*60)), ReasonText: scoring.ReasonText,
 		Providers: func(context.Context) ([]web.ProviderStatus, error) {
 			return []web.ProviderStatus{{Name: "bureau", State: "closed", Requests: 3}}, nil
 		},

@@ -19,6 +19,7 @@ import (
 	"loan310/app/drawdown"
 	"loan310/app/ledger"
 	"loan310/app/merchant"
+	"loan310/app/portfolio"
 	"loan310/app/security"
 	"loan310/app/underwriting"
 	"loan310/scoring/evidence"
@@ -82,6 +83,13 @@ type LedgerReader interface {
 	// JournalPage lists journals, newest first, and gives the next page's
 	// cursor, empty at the end.
 	JournalPage(ctx context.Context, f ledger.Filter, cursor string, limit int) ([]ledger.Journal, string, error)
+}
+
+// CostReader tells what was used.
+type CostReader interface {
+	// Usage sums what was used from a moment to another, both a day's start in
+	// the lender's zone.
+	Usage(ctx context.Context, from, before time.Time) (portfolio.Usage, error)
 }
 
 // Check is one thing the service needs to be ready.
@@ -162,6 +170,8 @@ type Deps struct {
 	// Providers gives the boards of all processes, merged by provider.
 	Providers func(ctx context.Context) ([]ProviderStatus, error)
 	Ledger    LedgerReader
+	Costs     CostReader
+	Prices    portfolio.Prices
 	// ReasonText gives the text of a reason's code in zh-CN or en.
 	ReasonText func(code, lang string, args map[string]int64) string
 	Ready      []Check

@@ -26,6 +26,7 @@ import (
 	"loan310/app/fault"
 	"loan310/app/ident"
 	"loan310/app/merchant"
+	"loan310/app/portfolio"
 	"loan310/app/security"
 	"loan310/app/underwriting"
 	"loan310/scoring"
@@ -49,6 +50,7 @@ type Stack struct {
 	bodyKey []byte // of what binds idempotency keys to bodies
 	boards  *publisher
 	costs   *metering
+	prices  portfolio.Prices
 	outside *outside
 	handler http.Handler
 	server  *http.Server
@@ -85,6 +87,9 @@ func (s *Stack) build(ctx context.Context) error {
 	}
 	if s.bodyKey, err = hkdf.Key(sha256.New, pepper, nil, "loan310 idempotency bodies", 32); err != nil {
 		return fmt.Errorf("derive the key of bodies: %w", err)
+	}
+	if s.prices, err = portfolio.ExamplePrices(); err != nil {
+		return fmt.Errorf("read the price list: %w", err)
 	}
 	s.costs = newMetering(s.DB, s.config.Logger)
 	s.Board.Metered(s.costs.meter)
