@@ -23,9 +23,15 @@ func BenchmarkJournals(b *testing.B) {
 				pool := s.pool(b)
 				if s.file != "" {
 					pool.SetMaxOpenConns(1) // one writer
+					if strings.Contains(s.config.DSN, "synchronous=normal") {
+						_, err := pool.ExecContext(b.Context(), "PRAGMA synchronous = NORMAL")
+						require.NoError(b, err)
+					}
 				}
 				marks := "(?, ?, ?, ?, NULL, ?)|(?, 0, ?, ?), (?, 1, ?, ?)"
 				if s.file == "" {
+					pool.SetMaxOpenConns(callers)
+					pool.SetMaxIdleConns(callers)
 					marks = "($1, $2, $3, $4, NULL, $5)|($1, 0, $2, $3), ($4, 1, $5, $6)"
 				}
 				journal, postings, _ := strings.Cut(marks, "|")
@@ -74,6 +80,7 @@ func BenchmarkOneLine(b *testing.B) {
 				pool.SetMaxOpenConns(1)
 			} else {
 				pool.SetMaxOpenConns(callers)
+				pool.SetMaxIdleConns(callers)
 				statement = "UPDATE lines SET used_fen = used_fen + 1 WHERE id = $1 AND limit_fen - used_fen >= 1"
 			}
 			many(b, callers, func() error { _, err := pool.ExecContext(b.Context(), statement, line.ID); return err })
