@@ -11,11 +11,11 @@ import (
 )
 
 // The synthetic populations: seeds that nothing was trained, calibrated or
-// tuned on, enough of them for intervals, decided in a minute.
+// tuned on, enough of them for intervals, decided in some minutes.
 const (
 	syntheticMerchants = 2_000 // a seed
-	syntheticFirst     = 3_101
-	syntheticSeeds     = 5
+	syntheticFirst     = 5_101
+	syntheticSeeds     = 10
 	syntheticSmaller   = 0.5 // orders of the second population
 )
 
