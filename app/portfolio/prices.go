@@ -5,6 +5,7 @@ import (
 	_ "embed" // the example price list
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -92,10 +93,9 @@ func ParsePrices(text []byte) (Prices, error) {
 func (p Prices) At(item string, day int) (Micro, bool) {
 	provider, _, _ := strings.Cut(item, ".")
 	for _, name := range []string{item, provider} {
-		prices := p.from[name]
-		for i := len(prices) - 1; i >= 0; i-- {
-			if prices[i].day <= day {
-				return prices[i].micro, true
+		for _, known := range slices.Backward(p.from[name]) {
+			if known.day <= day {
+				return known.micro, true
 			}
 		}
 	}
