@@ -56,6 +56,8 @@ type commands struct {
 	Decision  decisionCommand   `cmd:"" help:"Replay decisions."`
 	Ledger    ledgerCommands    `cmd:"" help:"Check, print, export and close the books."`
 	Portfolio portfolioCommands `cmd:"" help:"How the loans as a whole do, and what one costs."`
+	Payouts   payoutsCommands   `cmd:"" help:"List, settle, stop and resume payouts."`
+	Reconcile reconcileCommand  `cmd:"" help:"Hold the rails' statements of a day against our books."`
 	Openapi   openapiCommand    `cmd:"" help:"Print the API's OpenAPI document."`
 }
 

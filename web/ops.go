@@ -13,6 +13,7 @@ import (
 
 type providersView struct {
 	Items []ProviderStatus `json:"items"`
+	Rails []railView       `json:"rails" doc:"The payout rails: what is stopped and what was sent today."`
 }
 
 type balanceView struct {
@@ -94,7 +95,8 @@ func (s *server) providers(ctx context.Context, _ Principal, _ *struct{}) (*body
 			items[i].Processes = []ProcessStatus{}
 		}
 	}
-	return &body[providersView]{providersView{Items: items}}, nil
+	rails, err := s.railViews(ctx)
+	return &body[providersView]{providersView{Items: items, Rails: rails}}, err
 }
 
 func (s *server) trialBalance(ctx context.Context, _ Principal, in *trialBalanceRequest) (*body[trialBalanceView], error) {

@@ -146,7 +146,7 @@ func (s *site) services(logger *slog.Logger) {
 		Now: clock.System, NewID: ident.NewID, Logger: logger,
 	})
 	require.NoError(s.t, decides.Start(s.t.Context()))
-	draws := drawdown.NewService(drawdown.Deps{Store: s.db.Drawdowns(), Rails: map[string]drawdown.Rail{"bank": paying{}, "wallet": paying{}}, Now: clock.System, NewID: ident.NewID, Logger: logger})
+	draws := drawdown.NewService(drawdown.Deps{Store: s.db.Drawdowns(), Desk: s.db.PayoutDesk(), Rails: map[string]drawdown.Rail{"bank": paying{}, "wallet": paying{}}, Now: clock.System, NewID: ident.NewID, Logger: logger})
 	signs := security.NewService(security.Deps{Store: s.db.Security(), Sender: s.phones, Now: clock.System, NewID: ident.NewID, Pepper: bytes.Repeat([]byte{7}, 32)})
 	s.chain = &directChain{merchants: merchants, underwriting: decides, drawdowns: draws}
 	registry := prometheus.NewRegistry()

@@ -20,6 +20,7 @@ import (
 	"loan310/app/ledger"
 	"loan310/app/merchant"
 	"loan310/app/portfolio"
+	"loan310/app/reconciliation"
 	"loan310/app/security"
 	"loan310/app/underwriting"
 	"loan310/scoring/evidence"
@@ -160,6 +161,7 @@ type Deps struct {
 	Merchants    *merchant.Service
 	Underwriting *underwriting.Service
 	Drawdowns    *drawdown.Service
+	Reconciler   *reconciliation.Service
 	Security     *security.Service
 	Chain        Chain
 	Idempotency  IdempotencyStore
@@ -234,6 +236,8 @@ func New(deps Deps) (http.Handler, huma.API) {
 	s.lineEndpoints()
 	s.drawdownEndpoints()
 	s.opsEndpoints()
+	s.payoutEndpoints()
+	s.reconciliationEndpoints()
 	documentKeys(s.api.OpenAPI())
 	s.plain(engine)
 	return engine, s.api

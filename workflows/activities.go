@@ -5,6 +5,7 @@ import (
 
 	"loan310/app/drawdown"
 	"loan310/app/merchant"
+	"loan310/app/reconciliation"
 	"loan310/app/underwriting"
 	"loan310/scoring"
 	"loan310/scoring/evidence"
@@ -16,6 +17,7 @@ type Activities struct {
 	Merchants    *merchant.Service
 	Underwriting *underwriting.Service
 	Drawdowns    *drawdown.Service
+	Reconciler   *reconciliation.Service
 }
 
 // registrationStanding is what the Registration workflow steers by.
@@ -96,4 +98,10 @@ func (a *Activities) ReserveDrawdown(ctx context.Context, drawdownID string) (dr
 func (a *Activities) PayDrawdown(ctx context.Context, drawdownID string) (drawdown.State, error) {
 	d, err := a.Drawdowns.Pay(ctx, drawdownID)
 	return d.State, refuse(err)
+}
+
+// Reconcile reads a rail's statement of a day and matches it.
+func (a *Activities) Reconcile(ctx context.Context, in ReconciliationInput) (ReconciliationResult, error) {
+	run, err := a.Reconciler.Run(ctx, in.Rail, in.Day)
+	return ReconciliationResult{Lost: run.Lost, DoublePaid: run.DoublePaid, Breaks: run.Breaks}, refuse(err)
 }

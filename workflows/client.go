@@ -32,6 +32,7 @@ func Register(w worker.Registry, activities *Activities) {
 	w.RegisterWorkflowWithOptions(Registration, workflow.RegisterOptions{Name: RegistrationName})
 	w.RegisterWorkflowWithOptions(Underwriting, workflow.RegisterOptions{Name: UnderwritingName})
 	w.RegisterWorkflowWithOptions(Drawdown, workflow.RegisterOptions{Name: DrawdownName})
+	w.RegisterWorkflowWithOptions(Reconciliation, workflow.RegisterOptions{Name: ReconciliationName})
 	w.RegisterActivity(activities)
 }
 
@@ -69,6 +70,11 @@ func (c *Client) StartUnderwriting(ctx context.Context, applicationID, merchantI
 func (c *Client) StartDrawdown(ctx context.Context, drawdownID, merchantID string) error {
 	return c.start(ctx, "drawdown/"+drawdownID, temporal.NewSearchAttributes(drawdownAttribute.ValueSet(drawdownID), merchantAttribute.ValueSet(merchantID)),
 		DrawdownName, DrawdownInput{DrawdownID: drawdownID})
+}
+
+// StartReconciliation starts reconciling a rail's day.
+func (c *Client) StartReconciliation(ctx context.Context, rail, day string) error {
+	return c.start(ctx, "reconciliation/"+rail+"/"+day, temporal.NewSearchAttributes(), ReconciliationName, ReconciliationInput{Rail: rail, Day: day})
 }
 
 func (c *Client) start(ctx context.Context, id string, attributes temporal.SearchAttributes, name string, input any) error {

@@ -18,6 +18,8 @@ const (
 	RegistrationName = "Registration"
 	UnderwritingName = "Underwriting"
 	DrawdownName     = "Drawdown"
+
+	ReconciliationName = "Reconciliation"
 )
 
 // Search attributes set on workflows; the Temporal server registers them.

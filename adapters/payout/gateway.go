@@ -70,6 +70,7 @@ type reply struct {
 	TransDate   string `json:"trans_date"`
 	PayDate     string `json:"pay_date"`
 	ErrorCode   string `json:"error_code"`
+	BillURL     string `json:"bill_download_url"`
 }
 
 func (r *Rail) transferForm(told drawdown.Instruction) (url.Values, error) {

@@ -41,6 +41,13 @@ func newControl(s *Server) http.Handler {
 		}
 		answer(w, http.StatusOK, messages)
 	})
+	mux.HandleFunc("POST /control/rail/refunds/{out_biz_no}", func(w http.ResponseWriter, request *http.Request) {
+		if err := s.RefundTransfer(request.PathValue("out_biz_no")); err != nil {
+			controlRefuse(w, err)
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	})
 	s.controlBank(mux)
 	return mux
 }

@@ -44,6 +44,8 @@ type Faults struct {
 	PendingMS    int     `json:"pending_ms,omitempty"`
 	// RefuseShare of new transfers fail for good.
 	RefuseShare float64 `json:"refuse_share,omitempty"`
+	// RefuseCode is the code they fail with. Empty means PAYEE_CARD_INFO_ERROR.
+	RefuseCode string `json:"refuse_code,omitempty"`
 }
 
 // check refuses values out of range, and the rail's faults elsewhere.
@@ -82,6 +84,7 @@ type draw struct {
 	loseAnswer     bool
 	pendingFor     time.Duration
 	refuse         bool
+	refuseCode     string
 }
 
 // faultEngine decides what happens to each request of each kind.
@@ -230,7 +233,7 @@ func (f Faults) draw(rng *rand.Rand) *draw {
 			drawn.pendingFor = 2 * time.Second
 		}
 	}
-	drawn.refuse = hit(f.RefuseShare)
+	drawn.refuse, drawn.refuseCode = hit(f.RefuseShare), f.RefuseCode
 	return drawn
 }
 

@@ -69,6 +69,10 @@ func railKeys(secrets Secrets) (*rsa.PublicKey, *rsa.PrivateKey, error) {
 }
 
 func (r *rail) serve(w http.ResponseWriter, request *http.Request) {
+	if request.Method == http.MethodGet && request.URL.Path == billPath {
+		r.bill(w, request)
+		return
+	}
 	if request.Method != http.MethodPost || request.ParseForm() != nil {
 		problem(w, http.StatusBadRequest, "not_a_form_post")
 		return
@@ -91,6 +95,8 @@ func (r *rail) serve(w http.ResponseWriter, request *http.Request) {
 		}
 	case "alipay.fund.trans.common.query":
 		fields, err = r.query(form.Get("biz_content"))
+	case "alipay.data.dataservice.bill.downloadurl.query":
+		fields = r.billURL(form.Get("biz_content"), request.Host)
 	default:
 		fields = railFields{"code": "40002", "msg": "Invalid Arguments", "sub_code": "isv.invalid-method"}
 	}
@@ -232,6 +238,8 @@ func railStatus(entry RailEntry) railFields {
 		fields["status"] = "FAIL"
 		fields["sub_code"], fields["error_code"] = entry.Code, entry.Code
 		fields["fail_reason"] = "refused by the sandbox"
+	case TransferRefunded:
+		fields["status"], fields["error_code"] = "REFUND", entry.Code
 	case TransferPending:
 		fields["status"] = "DEALING"
 	}

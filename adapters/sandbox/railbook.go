@@ -19,6 +19,8 @@ const (
 	TransferPending TransferState = "pending"
 	TransferPaid    TransferState = "paid"
 	TransferFailed  TransferState = "failed"
+	// TransferRefunded was paid and came back.
+	TransferRefunded TransferState = "refunded"
 )
 
 // RailEntry is one of our references in the rail's book.
@@ -27,17 +29,19 @@ type RailEntry struct {
 	OrderID   string        `json:"order_id"` // the rail's own reference
 	Amount    money.Amount  `json:"amount_fen"`
 	State     TransferState `json:"state"`
-	Code      string        `json:"code,omitempty"`     // why it failed
-	Received  int           `json:"received"`           // how often the instruction came
-	Conflicts int           `json:"conflicts"`          // how often with other content
-	Paid      int           `json:"paid"`               // how often money moved; more than 1 is a bug
-	FirstAt   time.Time     `json:"first_at"`           //
-	LastAt    time.Time     `json:"last_at"`            //
-	PaidAt    time.Time     `json:"paid_at,omitzero"`   //
-	Hash      string        `json:"hash"`               // of the instruction's content
-	DueAt     time.Time     `json:"due_at,omitzero"`    // pending until then
-	DueCode   string        `json:"due_code,omitempty"` // fails then with this code, else pays
-	Refused   bool          `json:"refused,omitempty"`  // refused at the door (code 40004)
+	Code      string        `json:"code,omitempty"`   // why it failed
+	Received  int           `json:"received"`         // how often the instruction came
+	Conflicts int           `json:"conflicts"`        // how often with other content
+	Paid      int           `json:"paid"`             // how often money moved; more than 1 is a bug
+	FirstAt   time.Time     `json:"first_at"`         //
+	LastAt    time.Time     `json:"last_at"`          //
+	PaidAt    time.Time     `json:"paid_at,omitzero"` //
+	// RefundedAt is when the money came back.
+	RefundedAt time.Time `json:"refunded_at,omitzero"`
+	Hash       string    `json:"hash"`               // of the instruction's content
+	DueAt      time.Time `json:"due_at,omitzero"`    // pending until then
+	DueCode    string    `json:"due_code,omitempty"` // fails then with this code, else pays
+	Refused    bool      `json:"refused,omitempty"`  // refused at the door (code 40004)
 }
 
 // RailSummary adds the rail's book up.
@@ -64,7 +68,7 @@ type railBook struct {
 
 // railEvent is one line of rail.jsonl: a reference's entry after a change.
 type railEvent struct {
-	Event string    `json:"event"` // accepted, repeated, conflict, paid, failed
+	Event string    `json:"event"` // accepted, repeated, conflict, paid, failed, refunded
 	Entry RailEntry `json:"entry"`
 }
 
@@ -114,7 +118,7 @@ func (b *railBook) transfer(told instruction, drawn draw) (entry RailEntry, cons
 		Hash: told.hash, DueAt: now.Add(drawn.pendingFor),
 	}
 	if drawn.refuse {
-		made.DueCode = "PAYEE_CARD_INFO_ERROR"
+		made.DueCode = cmp.Or(drawn.refuseCode, "PAYEE_CARD_INFO_ERROR")
 	}
 	if told.refusal != "" {
 		made.State, made.Code, made.Refused = TransferFailed, told.refusal, true

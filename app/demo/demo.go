@@ -55,7 +55,7 @@ type Journey struct {
 
 // Run plays everything and gives the journeys in the book's order.
 func Run(ctx context.Context, dev *stack.Dev, options Options) (Result, error) {
-	player := &player{dev: dev, options: options, client: apiclient.New(dev.Stack.URL(), stack.DemoAPIKey)}
+	player := &player{dev: dev, options: options, client: apiclient.New(dev.Stack.URL(), stack.DemoAPIKey), began: dev.Stack.Reconciler.Today()}
 	defer player.client.Close()
 	journeys := player.journeys()
 	if options.Hostile {
@@ -86,6 +86,7 @@ type player struct {
 	dev     *stack.Dev
 	options Options
 	client  *apiclient.Client
+	began   string // civil day
 }
 
 // journeys pairs each merchant with its latest application.

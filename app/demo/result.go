@@ -10,15 +10,14 @@ import (
 	"time"
 
 	"loan310/adapters/breaker"
-	"loan310/adapters/store"
-	"loan310/app/drawdown"
 	"loan310/app/ident"
+	"loan310/app/reconciliation"
 	"loan310/app/underwriting"
 	"loan310/scoring"
 )
 
-// Result is what a run came to. Lost and DoublePaid compare our books with
-// the rail's own.
+// Result is what a run came to. Lost and DoublePaid are what the
+// reconciliation of both rails' statements says.
 type Result struct {
 	Journeys   []*Journey
 	Registered int
@@ -104,8 +103,7 @@ func (r *Result) broken(format string, args ...any) {
 	r.Broken = append(r.Broken, fmt.Sprintf(format, args...))
 }
 
-// auditMoney holds the draws, our ledger and the rail's own book against each
-// other.
+// auditMoney verifies the ledger and reconciles both rails.
 func (p *player) auditMoney(ctx context.Context, r *Result) error {
 	report, err := p.dev.Stack.DB.Ledger().Verify(ctx)
 	if err != nil {
@@ -114,56 +112,44 @@ func (p *player) auditMoney(ctx context.Context, r *Result) error {
 	for _, wrong := range report.Faults {
 		r.broken("ledger: %v", wrong)
 	}
-	entries, err := p.dev.Sandbox.RailBook()
-	if err != nil {
-		return fmt.Errorf("read the rail's book: %w", err)
+	days := []string{p.began}
+	if today := p.dev.Stack.Reconciler.Today(); today != p.began { // midnight came
+		days = append(days, today)
 	}
-	railPaid := map[string]int64{} // fen by our reference
-	for _, entry := range entries {
-		if entry.Paid > 1 {
-			r.DoublePaid++
+	for _, day := range days {
+		for _, rail := range p.dev.Stack.Reconciler.Rails() {
+			if err := p.reconcile(ctx, r, rail, day); err != nil {
+				return err
+			}
 		}
-		if entry.Paid > 0 {
-			railPaid[entry.OutBizNo] = int64(entry.Amount)
-		}
-	}
-	for _, j := range r.Journeys {
-		if j.Drawdown.ID == "" {
-			continue
-		}
-		key := drawdown.PayoutKey(j.Drawdown.ID)
-		amount, paid := railPaid[key]
-		delete(railPaid, key)
-		if paid != (j.Drawdown.State == "paid") || (paid && amount != j.Drawdown.AmountFen) {
-			r.Lost++
-			r.broken("draw %s is %s for %d fen, the rail says %d fen", j.Drawdown.ID, j.Drawdown.State, j.Drawdown.AmountFen, amount)
-		}
-	}
-	ours, err := paidKeys(ctx, p.dev.Stack.DB)
-	if err != nil {
-		return err
-	}
-	for key := range railPaid { // paid by the rail, in no journey of this run
-		if !ours[key] {
-			r.Lost++
-			r.broken("the rail paid %s, which we know nothing of", key)
-		}
-	}
-	if r.DoublePaid > 0 {
-		r.broken("%d references were paid more than once", r.DoublePaid)
 	}
 	return nil
 }
 
-func paidKeys(ctx context.Context, db *store.DB) (map[string]bool, error) {
-	keys := map[string]bool{}
-	for key, err := range db.Ledger().PaidKeys(ctx) {
-		if err != nil {
-			return nil, fmt.Errorf("read paid payouts: %w", err)
+// reconcile takes lost and double paid from the reconciliation of a rail's
+// day. A bank writes its statement a moment after it booked, so that a
+// difference is looked at again for a while.
+func (p *player) reconcile(ctx context.Context, r *Result, rail, day string) error {
+	var run reconciliation.Run
+	var err error
+	for range 20 {
+		run, err = p.dev.Stack.Reconciler.Run(ctx, rail, day)
+		if err == nil && run.Breaks == 0 {
+			return nil
 		}
-		keys[key.Key] = true
+		if pause(ctx, 500*time.Millisecond) != nil {
+			break
+		}
 	}
-	return keys, nil
+	if err != nil {
+		return fmt.Errorf("reconcile rail %s on %s: %w", rail, day, err)
+	}
+	r.Lost += run.Lost
+	r.DoublePaid += run.DoublePaid
+	if run.Breaks > 0 {
+		r.broken("rail %s on %s: %d breaks, lost=%d double_paid=%d", rail, day, run.Breaks, run.Lost, run.DoublePaid)
+	}
+	return nil
 }
 
 // auditDecisions replays every decision of the run.

@@ -160,18 +160,35 @@ type Run struct {
 
 // Store keeps statements, runs and breaks.
 type Store interface {
+	Statements
+	Findings
+}
+
+// Statements keeps what rails said, beside what we moved and booked.
+type Statements interface {
 	// Import replaces the statement of a rail and day with the lines that
-	// give calls its argument with, in one transaction: an error keeps what
-	// was there. It gives the statement's totals.
+	// give calls its argument with. An error keeps what was there.
 	Import(ctx context.Context, rail, day string, give func(each func(Line) error) error) (Totals, error)
+	// Imported gives the totals of the statement kept; fault.NotFound when
+	// there is none.
+	Imported(ctx context.Context, rail, day string) (Totals, error)
 	// Pairs walks, in order of key and in bounded memory, what the statement
-	// of the day names and what we hold as moved that day.
+	// kept names and what we hold as moved between two moments.
 	Pairs(ctx context.Context, rail, day string, from, to time.Time, each func(Pair) error) error
-	// Booked gives the change of an account between two moments.
+	// Moved adds up what we hold as moved, and as come back, between two
+	// moments.
+	Moved(ctx context.Context, rail string, from, to time.Time) (Totals, error)
+	// Since gives when our first movement was made; zero = none yet.
+	Since(ctx context.Context) (time.Time, error)
+	// Booked gives the change that these movements made to an account.
 	Booked(ctx context.Context, account ledger.Account, from, to time.Time) (money.Amount, error)
+}
+
+// Findings keeps runs and breaks.
+type Findings interface {
 	// Record stores the run and its breaks: new ones are opened, those of the
-	// same rail and day that are not found again closed. It gives the run with
-	// its counts.
+	// same rail and day that are not found again closed, those a person closed
+	// left. It gives the run with the counts of its open breaks.
 	Record(ctx context.Context, run Run, found []Break, entry audit.Entry) (Run, error)
 	// Runs lists the latest, newest day first.
 	Runs(ctx context.Context, limit int) ([]Run, error)

@@ -22,6 +22,7 @@ import (
 	"loan310/app/clock"
 	"loan310/app/drawdown"
 	"loan310/app/merchant"
+	"loan310/app/reconciliation"
 	"loan310/app/underwriting"
 	"loan310/scoring/evidence"
 )
@@ -40,6 +41,7 @@ type outside struct {
 	identity merchant.Identity
 	notifier merchant.Notifier
 	rails    map[string]drawdown.Rail
+	bills    map[string]reconciliation.Source
 	closers  []func()
 }
 
@@ -51,7 +53,7 @@ func (o *outside) close() {
 
 // connect makes the adapters; nothing is called yet.
 func connect(providers Providers, board *breaker.Board, now clock.Clock, pseudonymKey []byte, logger *slog.Logger) (*outside, error) {
-	out := &outside{rails: map[string]drawdown.Rail{}}
+	out := &outside{rails: map[string]drawdown.Rail{}, bills: map[string]reconciliation.Source{}}
 	return out, errors.Join(
 		out.connectHistories(providers, board, now, pseudonymKey),
 		out.connectSpots(providers, board, now),
@@ -178,6 +180,7 @@ func (o *outside) connectRail(provider PayoutProvider, board *breaker.Board, now
 		return err
 	}
 	o.rails[drawdown.RailWallet], o.rails[drawdown.RailBank] = rail, rail
+	o.bills[drawdown.RailWallet] = rail
 	o.closers = append(o.closers, rail.Close)
 	return nil
 }
@@ -196,6 +199,6 @@ func (o *outside) connectBankRail(provider *BankRailProvider, now clock.Clock, l
 	if err != nil {
 		return err
 	}
-	o.rails[drawdown.RailBank] = rail
+	o.rails[drawdown.RailBank], o.bills[drawdown.RailBank] = rail, rail
 	return nil
 }

@@ -27,6 +27,7 @@ import (
 	"loan310/app/ident"
 	"loan310/app/merchant"
 	"loan310/app/portfolio"
+	"loan310/app/reconciliation"
 	"loan310/app/security"
 	"loan310/app/underwriting"
 	"loan310/scoring"
@@ -43,6 +44,7 @@ type Stack struct {
 	Underwriting *underwriting.Service
 	Drawdowns    *drawdown.Service
 	Security     *security.Service
+	Reconciler   *reconciliation.Service
 	Chain        *workflows.Client
 	Temporal     client.Client
 
@@ -162,6 +164,7 @@ func (s *Stack) makeUseCases(ctx context.Context, pepper []byte) error {
 		DecodeRow:  httpx.RowDecoder(), EncodeRow: httpx.RowEncoder(),
 	})
 	s.Drawdowns = s.makeDrawdowns()
+	s.Reconciler = s.makeReconciler()
 	return s.Underwriting.Start(ctx)
 }
 
@@ -217,7 +220,7 @@ func (s *Stack) startWorker(ctx context.Context) error {
 		WorkerStopTimeout:                       10 * time.Second,
 		OnFatalError:                            func(err error) { s.failed <- fmt.Errorf("worker: %w", err) },
 	})
-	workflows.Register(s.worker, &workflows.Activities{Merchants: s.Merchants, Underwriting: s.Underwriting, Drawdowns: s.Drawdowns})
+	workflows.Register(s.worker, &workflows.Activities{Merchants: s.Merchants, Underwriting: s.Underwriting, Drawdowns: s.Drawdowns, Reconciler: s.Reconciler})
 	if err := s.worker.Start(); err != nil {
 		return fmt.Errorf("start worker: %w", err)
 	}
@@ -226,6 +229,8 @@ func (s *Stack) startWorker(ctx context.Context) error {
 	}
 	s.running.Go(func() { sweeper.Run(ctx) })
 	s.running.Go(func() { s.sweepReturns(ctx) })
+	daily := &workflows.Daily{Client: s.Chain, Reconciler: s.Reconciler, Now: clock.System, Logger: s.config.Logger}
+	s.running.Go(func() { daily.Run(ctx) })
 	janitor := Janitor{Sweep: s.DB.Sweep, Logger: s.config.Logger}
 	s.running.Go(func() { janitor.Run(ctx) })
 	return nil

@@ -17,7 +17,7 @@ import (
 func (s *Stack) webDeps() web.Deps {
 	registry, metrics := s.metrics()
 	deps := web.Deps{
-		Merchants: s.Merchants, Underwriting: s.Underwriting, Drawdowns: s.Drawdowns, Security: s.Security,
+		Merchants: s.Merchants, Underwriting: s.Underwriting, Drawdowns: s.Drawdowns, Reconciler: s.Reconciler, Security: s.Security,
 		Chain: chain{s.Chain}, Idempotency: answers{s.DB.Idempotency()}, BodyKey: s.bodyKey, Sessions: s.DB.Sessions(),
 		Providers: s.providers, Ledger: s.DB.Ledger(), Costs: s.DB.Portfolio(Zone()), Prices: s.prices, ReasonText: scoring.ReasonText,
 		Ready:   s.checks(),
