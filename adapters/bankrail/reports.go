@@ -118,7 +118,6 @@ type walk struct {
 	sum     *money.Amount
 	total   money.Amount
 	lines   int
-	newDay  string
 }
 
 func (w *walk) at(err error) error {

@@ -27,7 +27,7 @@ func (r *rail) billURL(content, host string) railFields {
 	readable := json.Unmarshal([]byte(content), &asked) == nil
 	_, badDay := time.Parse(time.DateOnly, asked.Date)
 	if !readable || badDay != nil || asked.Type != "signcustomer" {
-		return railFields{"code": "40004", "msg": "Business Failed", "sub_code": "INVAILID_ARGUMENTS"} //nolint:misspell // as the gateway spells it
+		return railFields{"code": "40004", "msg": "Business Failed", "sub_code": "INVAILID_ARGUMENTS"} // as the gateway spells it
 	}
 	query := url.Values{"day": {asked.Date}, "token": {r.billToken(asked.Date)}}
 	return railFields{"code": "10000", "msg": "Success", "bill_download_url": "http://" + host + billPath + "?" + query.Encode()}

@@ -140,7 +140,7 @@ func (p Payouts) Settle(ctx context.Context, s Settlement, by audit.Actor) (draw
 
 // List gives the latest payouts, of one state where it is not empty.
 func (p Payouts) List(ctx context.Context, state string, limit int) ([]drawdown.Payout, error) {
-	list, _, err := p.Service.Payouts(ctx, drawdown.PayoutFilter{State: drawdown.PayoutState(state)}, drawdown.Page{Limit: limit})
+	list, _, err := p.Payouts(ctx, drawdown.PayoutFilter{State: drawdown.PayoutState(state)}, drawdown.Page{Limit: limit})
 	return list, err
 }
 
