@@ -77,7 +77,7 @@ type reconciliationsView struct {
 
 type reconciliationsRequest struct {
 	Closed bool `query:"closed" doc:"Closed breaks too."`
-	Limit  int  `query:"limit" minimum:"1" maximum:"200" default:"50"`
+	Limit  int  `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"Runs, and breaks, at most."`
 }
 
 type reconcileRequest struct {
