@@ -58,6 +58,7 @@ type commands struct {
 	Portfolio portfolioCommands `cmd:"" help:"How the loans as a whole do, and what one costs."`
 	Payouts   payoutsCommands   `cmd:"" help:"List, settle, stop and resume payouts."`
 	Reconcile reconcileCommand  `cmd:"" help:"Hold the rails' statements of a day against our books."`
+	Servicing servicingCommands `cmd:"" help:"Close the days of loans."`
 	Openapi   openapiCommand    `cmd:"" help:"Print the API's OpenAPI document."`
 }
 

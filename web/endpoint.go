@@ -56,6 +56,7 @@ func newAPI(engine *gin.Engine, group *gin.RouterGroup, version string) huma.API
 				{Name: "applications", Description: "From an application to a decision and an accepted credit line."},
 				{Name: "lines", Description: "Credit lines and what a draw would cost."},
 				{Name: "drawdowns", Description: "Draws on a line and their payout."},
+				{Name: "loans", Description: "Loans after their payout: schedule, repayments, corrections and decisions."},
 				{Name: "ops", Description: "For operators: providers and books."},
 			},
 			Components: &huma.Components{

@@ -31,6 +31,7 @@ import (
 	"loan310/app/merchant"
 	"loan310/app/money"
 	"loan310/app/security"
+	"loan310/app/servicing"
 	"loan310/app/underwriting"
 	"loan310/scoring"
 	"loan310/scoring/evidence"
@@ -112,6 +113,12 @@ func newSite(tb testing.TB, change func(*web.Deps)) *site {
 	return s
 }
 
+// newSiteAt is newSite with a servicing that runs by another clock.
+func newSiteAt(tb testing.TB, now clock.Clock) *site {
+	tb.Helper()
+	return newSite(tb, func(deps *web.Deps) { deps.Servicing = deps.Servicing.At(now) })
+}
+
 func (s *site) openStore() {
 	text, err := store.GenerateKeys()
 	require.NoError(s.t, err)
@@ -154,6 +161,7 @@ func (s *site) services(logger *slog.Logger) {
 	s.deps = web.Deps{
 		Merchants: merchants, Underwriting: decides, Drawdowns: draws, Security: signs, Chain: s.chain,
 		Idempotency: kept{s.db.Idempotency()}, BodyKey: bytes.Repeat([]byte{9}, 32), Sessions: s.db.Sessions(), Ledger: s.db.Ledger(), Costs: s.db.Portfolio(time.FixedZone("CST", 8*60*60)), ReasonText: scoring.ReasonText,
+		Servicing: servicing.NewService(servicing.Deps{Store: s.db.Servicing(), Now: clock.System, Logger: logger}), EndsOfDays: s.db.Days().Days,
 		Providers: func(context.Context) ([]web.ProviderStatus, error) {
 			return []web.ProviderStatus{{Name: "bureau", State: "closed", Requests: 3}}, nil
 		},

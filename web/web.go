@@ -22,6 +22,7 @@ import (
 	"loan310/app/portfolio"
 	"loan310/app/reconciliation"
 	"loan310/app/security"
+	"loan310/app/servicing"
 	"loan310/app/underwriting"
 	"loan310/scoring/evidence"
 )
@@ -163,6 +164,7 @@ type Deps struct {
 	Drawdowns    *drawdown.Service
 	Reconciler   *reconciliation.Service
 	Security     *security.Service
+	Servicing    *servicing.Service
 	Chain        Chain
 	Idempotency  IdempotencyStore
 	// BodyKey keys the hashes that bind idempotency keys to bodies, for
@@ -174,6 +176,8 @@ type Deps struct {
 	Ledger    LedgerReader
 	Costs     CostReader
 	Prices    portfolio.Prices
+	// EndsOfDays gives how far the latest ends of days have come, newest first.
+	EndsOfDays func(ctx context.Context, limit int) ([]servicing.DayStatus, error)
 	// ReasonText gives the text of a reason's code in zh-CN or en.
 	ReasonText func(code, lang string, args map[string]int64) string
 	Ready      []Check
@@ -235,6 +239,7 @@ func New(deps Deps) (http.Handler, huma.API) {
 	s.applicationEndpoints()
 	s.lineEndpoints()
 	s.drawdownEndpoints()
+	s.loanEndpoints()
 	s.opsEndpoints()
 	s.payoutEndpoints()
 	s.reconciliationEndpoints()

@@ -176,7 +176,7 @@ func (s drawdowns) SettleReversed(ctx context.Context, drawdownID, key, railCode
 			return err
 		}
 		stored = row.domain()
-		if err := release(ctx, tx, row); err != nil {
+		if err := s.cancelLoan(ctx, tx, row, now); err != nil {
 			return err
 		}
 		settled, err := queryOne[payoutRow](ctx, tx, `UPDATE payouts SET state = 'reversed', failure_code = ?, reversed_at = ?,

@@ -316,7 +316,7 @@ func TestTheLedgerAgainstAModel(t *testing.T) {
 // fresh empties the books, which only a test may.
 func (s *suite) fresh(tb testing.TB, pool *sql.DB) {
 	tb.Helper()
-	statement := "TRUNCATE postings, payouts, payout_cases, journals, ledger_closings"
+	statement := "TRUNCATE postings, payouts, payout_cases, loan_journals, journals, ledger_closings"
 	if s.file != "" {
 		statement = `DROP TRIGGER postings_no_delete; DROP TRIGGER journals_no_delete; DELETE FROM postings; DELETE FROM journals; DELETE FROM ledger_closings;
 		CREATE TRIGGER postings_no_delete BEFORE DELETE ON postings BEGIN SELECT RAISE(ABORT, 'x'); END;

@@ -29,7 +29,8 @@ func (db *DB) Migrate(ctx context.Context) error {
 }
 
 func (db *DB) migrate(ctx context.Context, pool *sql.DB) error {
-	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
+	// A file that lands after one of a higher number is run all the same.
+	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithAllowOutofOrder(true)}
 	dialect := goose.DialectSQLite3
 	if db.dialect == migrations.Postgres {
 		dialect = goose.DialectPostgres

@@ -11,6 +11,7 @@ import (
 	"loan310/app/fault"
 	"loan310/app/ident"
 	"loan310/app/ledger"
+	"loan310/app/money"
 )
 
 // Reserve takes the amount from the line and stores the payout. Headroom is
@@ -123,6 +124,9 @@ func (s drawdowns) SettlePaid(ctx context.Context, drawdownID, key, railRef stri
 		if err := book(ctx, tx, journal); err != nil {
 			return err
 		}
+		if _, err := s.db.openLoan(ctx, tx, row); err != nil {
+			return err
+		}
 		return record(ctx, tx, entry)
 	})
 	if err != nil {
@@ -144,7 +148,7 @@ func (s drawdowns) SettleFailed(ctx context.Context, drawdownID, key string, cod
 			return err
 		}
 		stored = row.domain()
-		if err := release(ctx, tx, row); err != nil {
+		if err := release(ctx, tx, row, 0); err != nil {
 			return err
 		}
 		settled, err := queryOne[payoutRow](ctx, tx, `UPDATE payouts SET state = 'failed', failure_code = ?, settled_at = ?, waits_for = '',
@@ -176,8 +180,10 @@ func (s drawdowns) SettleFailed(ctx context.Context, drawdownID, key string, cod
 // nothing is written then.
 var errTorn = fault.New(fault.Internal, fault.CodeConstraint, "the drawdown, its payout and its line contradict each other")
 
-// release gives a line back what a drawdown took from it.
-func release(ctx context.Context, tx *gorm.DB, d drawdownRow) error {
+// release gives a line back what a drawdown took from it, but for what its
+// loan gave back already.
+func release(ctx context.Context, tx *gorm.DB, d drawdownRow, already money.Amount) error {
+	d.AmountFen -= int64(already)
 	released, err := exec(ctx, tx, `UPDATE lines SET used_fen = used_fen - ?, version = version + 1
 		WHERE id = ? AND used_fen >= ?`, d.AmountFen, d.LineID, d.AmountFen)
 	if err == nil && released != 1 {

@@ -23,6 +23,7 @@ import (
 	"gorm.io/gorm"
 
 	"loan310/app/clock"
+	"loan310/app/servicing/loan"
 	"loan310/migrations"
 )
 
@@ -44,20 +45,24 @@ type Config struct {
 	// PollEvery is how often what is watched is looked for in the database,
 	// for what other processes wrote; 0 = 300 ms.
 	PollEvery time.Duration
+	// Products are what loans are made of when their drawdown is paid; the
+	// zero value = loan.StandardCatalogue.
+	Products loan.Catalogue
 }
 
 // DB is an open database. It is safe for concurrent use.
 type DB struct {
-	engine  engine
-	dialect migrations.Dialect
-	keys    Keys
-	clock   clock.Clock
-	logger  *slog.Logger
-	hub     *hub // of progress events by application
-	states  *hub // of applications
-	draws   *hub // of drawdowns
-	packer  packer
-	closing func() error
+	engine   engine
+	dialect  migrations.Dialect
+	keys     Keys
+	clock    clock.Clock
+	logger   *slog.Logger
+	hub      *hub // of progress events by application
+	states   *hub // of applications
+	draws    *hub // of drawdowns
+	packer   packer
+	products loan.Catalogue // what loans are made of
+	closing  func() error
 }
 
 // txFunc is the body of a transaction. It may run more than once, and must
@@ -96,11 +101,18 @@ func Open(ctx context.Context, config Config) (*DB, error) {
 	if config.PollEvery <= 0 {
 		config.PollEvery = 300 * time.Millisecond
 	}
+	if len(config.Products.Products()) == 0 {
+		standard, err := loan.StandardCatalogue()
+		if err != nil {
+			return nil, err
+		}
+		config.Products = standard
+	}
 	packer, err := newPacker()
 	if err != nil {
 		return nil, err
 	}
-	db := &DB{keys: config.Keys, clock: config.Clock, logger: config.Logger, packer: packer}
+	db := &DB{keys: config.Keys, clock: config.Clock, logger: config.Logger, packer: packer, products: config.Products}
 	switch scheme, _, _ := strings.Cut(config.DSN, ":"); scheme {
 	case "sqlite":
 		db.dialect = migrations.SQLite

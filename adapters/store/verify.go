@@ -55,7 +55,7 @@ const (
 	RuleSettlementBank  = "settlement_bank_equals_paid"    // of a drawdown: a credit once paid over the bank rail
 	RuleElsewhere       = "drawdown_books_nothing_else"    // of a drawdown: the sum of other accounts' amounts without sign
 	RuleClosing         = "closing_equals_journals"        // an account at a closing; derived balances
-	RuleLineUsed        = "line_used_equals_drawn"         // Want: open and paid drawdowns
+	RuleLineUsed        = "line_used_equals_drawn"         // Want: open and paid drawdowns, less principal repaid
 	RuleLineLimit       = "line_used_within_limit"         // Want: the limit
 	RulePayout          = "payout_agrees_with_drawdown"    // 1 = yes
 	RuleOnePaid         = "one_attempt_open_or_paid"       // Have: attempts of the drawdown
@@ -75,9 +75,10 @@ const latest = "(SELECT * FROM payouts a WHERE NOT EXISTS (SELECT 1 FROM payouts
 // journals are walked.
 func recordRules() []struct{ rule, sql string } {
 	return []struct{ rule, sql string }{
-		{RuleLineUsed, `SELECT l.id AS subject, CAST(COALESCE(SUM(d.amount_fen), 0) AS BIGINT) AS want, l.used_fen AS have
-			FROM lines l LEFT JOIN drawdowns d ON d.line_id = l.id AND d.state IN ('paying', 'unknown', 'paid')
-			GROUP BY l.id, l.used_fen HAVING COALESCE(SUM(d.amount_fen), 0) <> l.used_fen`},
+		{RuleLineUsed, `SELECT l.id AS subject, CAST(COALESCE(SUM(d.amount_fen - COALESCE(n.released_fen, 0)), 0) AS BIGINT) AS want, l.used_fen AS have
+			FROM lines l LEFT JOIN drawdowns d ON d.line_id = l.id AND d.state IN ('paying', 'unknown', 'paid') LEFT JOIN loans n ON n.id = d.id
+			GROUP BY l.id, l.used_fen HAVING COALESCE(SUM(d.amount_fen - COALESCE(n.released_fen, 0)), 0) <> l.used_fen`},
+		{RuleLoanNotes, loanNotes},
 		{RuleLineLimit, `SELECT id AS subject, limit_fen AS want, used_fen AS have FROM lines WHERE used_fen > limit_fen OR used_fen < 0`},
 		{RulePayout, `SELECT d.id AS subject, 1 AS want, 0 AS have FROM drawdowns d LEFT JOIN ` + latest + ` p ON p.drawdown_id = d.id
 			WHERE (d.state = 'requested' AND p.key IS NOT NULL)
@@ -107,6 +108,11 @@ func (l *Ledger) VerifyTelling(ctx context.Context, told func(done, of int)) (Le
 		if err := walkBooks(ctx, tx, &report, told); err != nil {
 			return err
 		}
+		loans, err := auditLoans(ctx, tx)
+		if err != nil {
+			return err
+		}
+		report.add(loans...)
 		for _, check := range recordRules() {
 			rows, err := query[faultRow](ctx, tx, check.sql+limited(maxFaults))
 			if err != nil {

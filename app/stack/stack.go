@@ -29,6 +29,7 @@ import (
 	"loan310/app/portfolio"
 	"loan310/app/reconciliation"
 	"loan310/app/security"
+	"loan310/app/servicing"
 	"loan310/app/underwriting"
 	"loan310/scoring"
 	"loan310/web"
@@ -45,6 +46,7 @@ type Stack struct {
 	Drawdowns    *drawdown.Service
 	Security     *security.Service
 	Reconciler   *reconciliation.Service
+	Servicing    *servicing.Service
 	Chain        *workflows.Client
 	Temporal     client.Client
 
@@ -165,6 +167,7 @@ func (s *Stack) makeUseCases(ctx context.Context, pepper []byte) error {
 	})
 	s.Drawdowns = s.makeDrawdowns()
 	s.Reconciler = s.makeReconciler()
+	s.Servicing = servicing.NewService(servicing.Deps{Store: s.DB.Servicing(), Now: clock.System, Logger: s.config.Logger})
 	return s.Underwriting.Start(ctx)
 }
 
@@ -233,6 +236,8 @@ func (s *Stack) startWorker(ctx context.Context) error {
 	s.running.Go(func() { daily.Run(ctx) })
 	janitor := Janitor{Sweep: s.DB.Sweep, Logger: s.config.Logger}
 	s.running.Go(func() { janitor.Run(ctx) })
+	closing := newDaily(s.DB, s.Servicing, s.config.Logger)
+	s.running.Go(func() { closing.run(ctx) })
 	return nil
 }
 
