@@ -11,6 +11,7 @@ import (
 
 	"loan310/adapters/dossier"
 	"loan310/app/apiclient"
+	"loan310/app/ledger"
 	"loan310/app/stack"
 	"loan310/app/underwriting"
 	"loan310/scoring/evidence"
@@ -163,7 +164,7 @@ func (w *world) requireOperatorSees(t *testing.T, decisionID, drawdownID string)
 	}
 	desk.get(t, "/api/ops/ledger/trial-balance").into(t, &balance)
 	require.True(t, balance.Balanced)
-	require.Len(t, balance.Items, 3)
+	require.Len(t, balance.Items, len(ledger.Accounts))
 	var journals struct{ Items []struct{ Kind string } }
 	desk.get(t, "/api/ops/ledger/journals?subject=drawdown/"+drawdownID).into(t, &journals)
 	require.Len(t, journals.Items, 2)
