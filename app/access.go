@@ -12,11 +12,7 @@ import (
 
 // access runs fn on the logins and keys of a database.
 func access(e *env, connection connectionFlags, fn func(service *security.Service, actor audit.Actor) error) error {
-	config, err := connection.config(e)
-	if err != nil {
-		return err
-	}
-	db, err := stack.OpenDatabase(e.ctx, config)
+	db, err := connection.open(e)
 	if err != nil {
 		return err
 	}

@@ -33,11 +33,7 @@ type ledgerVerifyCommand struct {
 // Run prints what it found as JSON, then one line that sums it up, and exits
 // non-zero when something is off.
 func (c *ledgerVerifyCommand) Run(e *env) error {
-	config, err := c.Connection.config(e)
-	if err != nil {
-		return err
-	}
-	db, err := stack.OpenDatabase(e.ctx, config)
+	db, err := c.Connection.open(e)
 	if err != nil {
 		return err
 	}
@@ -105,7 +101,7 @@ func dayOrMoment(flag, text string) (period, error) {
 	if text == "" {
 		return period{}, nil
 	}
-	if day, err := time.ParseInLocation(time.DateOnly, text, stack.Zone()); err == nil {
+	if day, err := time.ParseInLocation(time.DateOnly, text, clock.Lender()); err == nil {
 		return period{day, day.AddDate(0, 0, 1)}, nil
 	}
 	moment, err := time.Parse(time.RFC3339, text)
@@ -127,11 +123,7 @@ func (c *ledgerTrialCommand) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	config, err := c.Connection.config(e)
-	if err != nil {
-		return err
-	}
-	db, err := stack.OpenDatabase(e.ctx, config)
+	db, err := c.Connection.open(e)
 	if err != nil {
 		return err
 	}
@@ -211,11 +203,7 @@ func (c *ledgerExportCommand) Run(e *env) error {
 	if !strings.HasSuffix(c.Out, ".csv") && !strings.HasSuffix(c.Out, ".csv.gz") {
 		return fault.Field("out", fault.CodeInvalid, "--out must end in .csv or .csv.gz")
 	}
-	config, err := c.Connection.config(e)
-	if err != nil {
-		return err
-	}
-	db, err := stack.OpenDatabase(e.ctx, config)
+	db, err := c.Connection.open(e)
 	if err != nil {
 		return err
 	}
@@ -253,7 +241,7 @@ type ledgerCloseCommand struct {
 
 // Run stores the balances of the day's end.
 func (c *ledgerCloseCommand) Run(e *env) error {
-	day := clock.System().In(stack.Zone()).AddDate(0, 0, -1).Format(time.DateOnly)
+	day := clock.System().In(clock.Lender()).AddDate(0, 0, -1).Format(time.DateOnly)
 	if c.Through != "" {
 		day = c.Through
 	}
@@ -261,11 +249,7 @@ func (c *ledgerCloseCommand) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	config, err := c.Connection.config(e)
-	if err != nil {
-		return err
-	}
-	db, err := stack.OpenDatabase(e.ctx, config)
+	db, err := c.Connection.open(e)
 	if err != nil {
 		return err
 	}

@@ -26,11 +26,7 @@ type person struct {
 
 // payouts runs fn on the payouts of a database.
 func payouts(e *env, connection connectionFlags, fn func(desk stack.Payouts) error) error {
-	config, err := connection.config(e)
-	if err != nil {
-		return err
-	}
-	db, err := stack.OpenDatabase(e.ctx, config)
+	db, err := connection.open(e)
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,6 @@ import (
 	"loan310/app/fault"
 	"loan310/app/money"
 	"loan310/app/portfolio"
-	"loan310/app/stack"
 )
 
 type portfolioCommands struct {
@@ -35,22 +34,18 @@ type portfolioFlags struct {
 // none is asked for. The month is over when it is not the running one.
 func (f portfolioFlags) open(e *env) (books portfolio.Store, month portfolio.Month, over bool, done func(), err error) {
 	done = func() {}
-	config, err := f.Connection.config(e)
-	if err != nil {
-		return nil, 0, false, done, err
-	}
-	db, err := stack.OpenDatabase(e.ctx, config)
+	db, err := f.Connection.open(e)
 	if err != nil {
 		return nil, 0, false, done, err
 	}
 	done = func() { _ = db.Close() }
-	books = db.Portfolio(stack.Zone())
+	books = db.Portfolio(clock.Lender())
 	if f.Month != "" {
 		month, err = portfolio.ParseMonth(f.Month)
 	} else {
 		month, err = books.LastMonth(e.ctx)
 	}
-	return books, month, month < portfolio.MonthOf(clock.System().In(stack.Zone())), done, err
+	return books, month, month < portfolio.MonthOf(clock.System().In(clock.Lender())), done, err
 }
 
 // grid is a report as rows: printed for people or as CSV.
@@ -239,7 +234,7 @@ type portfolioCostCommand struct {
 // it is above the target.
 func (c *portfolioCostCommand) Run(e *env) error {
 	if c.Month == "" {
-		c.Month = portfolio.MonthOf(clock.System().In(stack.Zone())).String()
+		c.Month = portfolio.MonthOf(clock.System().In(clock.Lender())).String()
 	}
 	books, month, _, done, err := c.open(e)
 	defer done()
@@ -253,7 +248,7 @@ func (c *portfolioCostCommand) Run(e *env) error {
 	if c.Loan != "" {
 		return c.one(e, books, prices)
 	}
-	usage, err := books.Usage(e.ctx, month.Start(stack.Zone()), (month + 1).Start(stack.Zone()))
+	usage, err := books.Usage(e.ctx, month.Start(clock.Lender()), (month + 1).Start(clock.Lender()))
 	if err != nil {
 		return err
 	}
@@ -290,7 +285,7 @@ func (c *portfolioCostCommand) one(e *env, books portfolio.Store, prices portfol
 	if err != nil {
 		return err
 	}
-	usage, err := books.Usage(e.ctx, own.Month.Start(stack.Zone()), (own.Month + 1).Start(stack.Zone()))
+	usage, err := books.Usage(e.ctx, own.Month.Start(clock.Lender()), (own.Month + 1).Start(clock.Lender()))
 	if err != nil {
 		return err
 	}

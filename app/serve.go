@@ -156,6 +156,15 @@ type connectionFlags struct {
 	PayoutGrace time.Duration `help:"How long a rail's 'no record' is not believed after a payout call." default:"15s" env:"LOAN310_PAYOUT_GRACE"`
 }
 
+// open opens the database the flags name; the caller closes it.
+func (c connectionFlags) open(e *env) (*stack.Database, error) {
+	config, err := c.config(e)
+	if err != nil {
+		return nil, err
+	}
+	return stack.OpenDatabase(e.ctx, config)
+}
+
 // config reads the files. Without --join it is production.
 func (c connectionFlags) config(e *env) (stack.Config, error) {
 	config := stack.Config{

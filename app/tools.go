@@ -17,11 +17,7 @@ type migrateCommand struct {
 
 // Run migrates and says so.
 func (c *migrateCommand) Run(e *env) error {
-	config, err := c.Connection.config(e)
-	if err != nil {
-		return err
-	}
-	db, err := stack.OpenDatabase(e.ctx, config)
+	db, err := c.Connection.open(e)
 	if err != nil {
 		return err
 	}
@@ -147,11 +143,7 @@ type decisionReplayCommand struct {
 
 // Run exits non-zero when a decision does not replay.
 func (c *decisionReplayCommand) Run(e *env) error {
-	config, err := c.Connection.config(e)
-	if err != nil {
-		return err
-	}
-	db, err := stack.OpenDatabase(e.ctx, config)
+	db, err := c.Connection.open(e)
 	if err != nil {
 		return err
 	}

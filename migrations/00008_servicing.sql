@@ -97,43 +97,6 @@ CREATE TABLE loan_proposals (
 );
 CREATE UNIQUE INDEX loan_proposals_open ON loan_proposals (loan_id, kind) WHERE state = 'open';
 
-CREATE TABLE debits (
-    key          TEXT PRIMARY KEY, -- our reference at the rail
-    loan_id      TEXT   NOT NULL REFERENCES loans (id),
-    merchant_id  TEXT   NOT NULL,
-    purpose      TEXT   NOT NULL CHECK (purpose IN ('due', 'merchant')),
-    due_on       BIGINT NOT NULL, -- of the oldest line it is for; 0 = asked for by the merchant
-    on_day       BIGINT NOT NULL, -- the day it was made
-    attempt      BIGINT NOT NULL CHECK (attempt >= 1),
-    version      BIGINT NOT NULL,
-    payload_hash TEXT   NOT NULL,
-    amount_fen   BIGINT NOT NULL CHECK (amount_fen > 0),
-    rail         TEXT   NOT NULL,
-    account      {{blob}} NOT NULL, -- encrypted: account and holder
-    state        TEXT   NOT NULL CHECK (state IN ('requested', 'sent', 'unknown', 'paid', 'failed')),
-    calls        BIGINT NOT NULL CHECK (calls >= 0),
-    asks         BIGINT NOT NULL CHECK (asks >= 0),
-    last_call_at BIGINT,
-    rail_ref     TEXT   NOT NULL,
-    failure_code TEXT   NOT NULL,
-    created_at   BIGINT NOT NULL,
-    settled_at   BIGINT,
-    event_id     TEXT   REFERENCES loan_events (id)
-);
-CREATE UNIQUE INDEX debits_attempt ON debits (loan_id, due_on, attempt) WHERE purpose = 'due';
-CREATE UNIQUE INDEX debits_open ON debits (loan_id) WHERE state IN ('requested', 'sent', 'unknown');
-CREATE INDEX debits_of_loan ON debits (loan_id, created_at, key);
-CREATE INDEX debits_unsettled ON debits (created_at, key) WHERE state IN ('requested', 'sent', 'unknown');
-
--- Reminders sent.
-CREATE TABLE loan_notices (
-    loan_id TEXT   NOT NULL REFERENCES loans (id),
-    due_on  BIGINT NOT NULL,
-    kind    TEXT   NOT NULL,
-    sent_at BIGINT NOT NULL,
-    PRIMARY KEY (loan_id, due_on, kind)
-);
-
 -- The end of a day, in parts. A lease is a time, so none is left behind.
 CREATE TABLE eod_runs (
     day         BIGINT NOT NULL,
@@ -152,8 +115,6 @@ CREATE TABLE eod_runs (
 
 -- +goose Down
 DROP TABLE eod_runs;
-DROP TABLE loan_notices;
-DROP TABLE debits;
 DROP TABLE loan_proposals;
 DROP TABLE borrowers;
 DROP TABLE loan_instalments;

@@ -57,7 +57,7 @@ func TestALoanOverTheAPI(t *testing.T) {
 	requireProblem(t, operator.call(http.MethodPost, path+"/repayments", object{"amount_fen": 300_001}, key), http.StatusUnprocessableEntity, fault.CodeKeyReused)
 	require.InDelta(t, outstanding, owner.call(http.MethodGet, "/api/lines/"+line, nil).get(t, "used_fen"), 0, "headroom comes back")
 
-	early := loan.DateOf(later(), servicing.Zone()) - 30
+	early := loan.DateOf(later(), clock.Lender()) - 30
 	backdated := operator.call(http.MethodPost, path+"/repayments", object{"amount_fen": 100_000, "on": early.String(), "reference": "R-1"})
 	require.Equal(t, http.StatusOK, backdated.status, backdated.text)
 	require.Equal(t, early.String(), backdated.get(t, "event.on"))

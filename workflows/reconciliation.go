@@ -97,13 +97,13 @@ func (d *Daily) Start(ctx context.Context) error {
 	}
 	over := map[string]bool{} // run after the day was over
 	for _, run := range runs {
-		over[run.Rail+run.Day] = run.RanAt.In(lenderZone()).Format(time.DateOnly) > run.Day
+		over[run.Rail+run.Day] = run.RanAt.In(clock.Lender()).Format(time.DateOnly) > run.Day
 	}
-	last := d.Now().Add(-statementsBy).In(lenderZone())
+	last := d.Now().Add(-statementsBy).In(clock.Lender())
 	for back := range daysBack {
 		day := last.AddDate(0, 0, -1-back).Format(time.DateOnly)
 		for _, rail := range d.Reconciler.Rails() {
-			if over[rail+day] || day < since.In(lenderZone()).Format(time.DateOnly) {
+			if over[rail+day] || day < since.In(clock.Lender()).Format(time.DateOnly) {
 				continue
 			}
 			if err := d.Client.StartReconciliation(ctx, rail, day); err != nil {
@@ -113,6 +113,3 @@ func (d *Daily) Start(ctx context.Context) error {
 	}
 	return nil
 }
-
-// lenderZone is China's: no summer time since 1991.
-func lenderZone() *time.Location { return time.FixedZone("CST", 8*60*60) }

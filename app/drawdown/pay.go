@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"loan310/app/clock"
 	"loan310/app/fault"
 	"loan310/app/ident"
 	"loan310/app/ledger"
@@ -184,7 +185,7 @@ func (s *Service) unknown(ctx context.Context, id string) (Drawdown, error) {
 }
 
 // Day gives the lender's civil day of a moment, as limits and statements
-// count them: China has one zone and no summer time.
+// count them.
 func Day(at time.Time) string {
-	return at.In(time.FixedZone("CST", 8*60*60)).Format(time.DateOnly)
+	return at.In(clock.Lender()).Format(time.DateOnly)
 }

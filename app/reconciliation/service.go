@@ -42,13 +42,11 @@ func NewService(deps Deps) *Service { return &Service{deps: deps} }
 func (s *Service) Rails() []string { return slices.Sorted(maps.Keys(s.deps.Sources)) }
 
 // Today gives the lender's civil day, as statements have it.
-func (s *Service) Today() string { return s.deps.Now().In(zone()).Format(time.DateOnly) }
-
-func zone() *time.Location { return time.FixedZone("CST", 8*60*60) }
+func (s *Service) Today() string { return s.deps.Now().In(clock.Lender()).Format(time.DateOnly) }
 
 // dayOf reads a day such as 2026-11-11.
 func (s *Service) dayOf(day string) (window, error) {
-	from, err := time.ParseInLocation(time.DateOnly, day, zone())
+	from, err := time.ParseInLocation(time.DateOnly, day, clock.Lender())
 	if err != nil || from.After(s.deps.Now()) {
 		return window{}, fault.Field("date", CodeDay, "Write a day that has begun as 2026-11-11.")
 	}

@@ -3,6 +3,7 @@ package servicing
 import (
 	"time"
 
+	"loan310/app/clock"
 	"loan310/app/fault"
 	"loan310/app/ident"
 	"loan310/app/ledger"
@@ -44,7 +45,7 @@ func plan(record *Record, event *Recorded, through loan.Date, at time.Time, caus
 // merchant's credit.
 func Cancel(record *Record, at time.Time) Update {
 	position := loan.Position{
-		LoanID: record.Loan.ID, On: max(loan.DateOf(at, Zone()), record.Loan.Through), State: StateCancelled, Class: loan.Normal,
+		LoanID: record.Loan.ID, On: max(loan.DateOf(at, clock.Lender()), record.Loan.Through), State: StateCancelled, Class: loan.Normal,
 	}
 	var credit money.Amount
 	entries := cancelledEntries(record)

@@ -38,7 +38,7 @@ func (s *Service) At(now clock.Clock) *Service {
 }
 
 // Today is the lender's civil day.
-func (s *Service) Today() loan.Date { return loan.DateOf(s.deps.Now(), Zone()) }
+func (s *Service) Today() loan.Date { return loan.DateOf(s.deps.Now(), clock.Lender()) }
 
 // Command is what every change carries. Key is the caller's idempotency key,
 // unique per loan: the same key with the same content happens once, with

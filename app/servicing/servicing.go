@@ -1,5 +1,5 @@
 // Package servicing is a loan's life after its payout: repayments, reversals,
-// debits, decisions and the end of day. The one rule: nobody writes a
+// decisions and the end of day. The one rule: nobody writes a
 // position. What happened is appended as an event, everything that follows is
 // a replay (package loan), and event, journals, position and the borrower's
 // class are stored in one transaction that holds the loan.
@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"loan310/app/audit"
+	"loan310/app/clock"
 	"loan310/app/fault"
 	"loan310/app/ledger"
 	"loan310/app/money"
@@ -19,14 +20,11 @@ import (
 
 // Codes of refused requests; those about the loan's state are package loan's.
 const (
-	CodeNoKey       fault.Code = "idempotency_key_missing"
-	CodeCancelled   fault.Code = "loan_cancelled"
-	CodeUpfrontFee  fault.Code = "upfront_fee_not_kept_back"
-	CodeDebitOpen   fault.Code = "debit_under_way"
-	CodeNothingDue  fault.Code = "nothing_to_pay"
-	CodeSamePerson  fault.Code = "same_person"
-	CodeDecided     fault.Code = "proposal_decided"
-	CodeDebitUnsent fault.Code = "debit_not_sent"
+	CodeNoKey      fault.Code = "idempotency_key_missing"
+	CodeCancelled  fault.Code = "loan_cancelled"
+	CodeUpfrontFee fault.Code = "upfront_fee_not_kept_back"
+	CodeSamePerson fault.Code = "same_person"
+	CodeDecided    fault.Code = "proposal_decided"
 )
 
 // StateCancelled is a loan whose payout came back: it never was.
@@ -34,9 +32,6 @@ const StateCancelled loan.State = "cancelled"
 
 // Parts is how many parts the end of day has.
 const Parts = 64
-
-// Zone is the lender's: China has one and no summer time.
-func Zone() *time.Location { return time.FixedZone("CST", 8*60*60) }
 
 // Loan is a loan as stored: its contract, and what followed from contract and
 // events at the end of Through.
@@ -203,7 +198,7 @@ func NewContract(products loan.Catalogue, terms Terms) (loan.Contract, error) {
 	}
 	return loan.Contract{
 		LoanID: terms.DrawdownID, MerchantID: terms.MerchantID, Principal: terms.Amount, RateBps: terms.RateBps,
-		TenorMonths: terms.TenorMonths, DisbursedOn: loan.DateOf(terms.PaidAt, Zone()), Product: product,
+		TenorMonths: terms.TenorMonths, DisbursedOn: loan.DateOf(terms.PaidAt, clock.Lender()), Product: product,
 	}, nil
 }
 

@@ -27,7 +27,7 @@ type metering struct {
 }
 
 func newMetering(db *store.DB, logger *slog.Logger) *metering {
-	return &metering{meter: cost.NewMeter(clock.System, Zone()), db: db, logger: logger}
+	return &metering{meter: cost.NewMeter(clock.System, clock.Lender()), db: db, logger: logger}
 }
 
 // run stores from time to time until ctx ends.

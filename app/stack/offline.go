@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"time"
 
 	"loan310/adapters/httpx"
 	"loan310/adapters/store"
@@ -17,18 +16,18 @@ import (
 	"loan310/web"
 )
 
+// Database is an open database, as commands hold it.
+type Database = store.DB
+
 // OpenDatabase opens and migrates the database alone, for commands that need
 // nothing else.
-func OpenDatabase(ctx context.Context, config Config) (*store.DB, error) {
+func OpenDatabase(ctx context.Context, config Config) (*Database, error) {
 	s := &Stack{config: config}
 	if err := s.openStore(ctx); err != nil {
 		return nil, err
 	}
 	return s.DB, nil
 }
-
-// Zone is the lender's: civil days are China's.
-func Zone() *time.Location { return time.FixedZone("CST", 8*60*60) }
 
 // SecurityOf manages logins on a database; it cannot send codes.
 func SecurityOf(db *store.DB) *security.Service {

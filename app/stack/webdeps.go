@@ -19,7 +19,7 @@ func (s *Stack) webDeps() web.Deps {
 	deps := web.Deps{
 		Merchants: s.Merchants, Underwriting: s.Underwriting, Drawdowns: s.Drawdowns, Servicing: s.Servicing, Reconciler: s.Reconciler, Security: s.Security,
 		Chain: chain{s.Chain}, Idempotency: answers{s.DB.Idempotency()}, BodyKey: s.bodyKey, Sessions: s.DB.Sessions(),
-		Providers: s.providers, EndsOfDays: s.DB.Days().Days, Ledger: s.DB.Ledger(), Costs: s.DB.Portfolio(Zone()), Prices: s.prices, ReasonText: scoring.ReasonText,
+		Providers: s.providers, EndsOfDays: s.DB.Days().Days, Ledger: s.DB.Ledger(), Costs: s.DB.Portfolio(clock.Lender()), Prices: s.prices, ReasonText: scoring.ReasonText,
 		Ready:   s.checks(),
 		Metrics: metrics, Registry: registry, Now: clock.System, NewID: ident.NewID, Logger: s.config.Logger, Version: s.config.Version,
 		Demo: !s.config.Production, SecureCookies: s.config.Production, TrustedProxies: s.config.TrustedProxies,
