@@ -80,6 +80,15 @@ func rows[T any](ctx context.Context, s *Service, meta evidence.Meta) iter.Seq2[
 		if meta.Ref == "" {
 			return
 		}
+		if kept, ok := freshOf[T](s.fresh, meta.Ref); ok {
+			var row T
+			for i := range kept {
+				if row = kept[i]; !yield(&row, nil) {
+					return
+				}
+			}
+			return
+		}
 		body, err := s.deps.Evidence.Open(ctx, meta.Ref)
 		if err != nil {
 			yield(nil, fmt.Errorf("open evidence %s: %w", meta.Ref, err))

@@ -63,6 +63,9 @@ func (s *Service) Decide(ctx context.Context, applicationID string, seq int, met
 	var spots *evidence.Meta
 	for try := 1; ; try++ {
 		decision, err := s.decideOnce(ctx, application, seq, slices.Clone(metas), &spots, final)
+		if err == nil {
+			s.fresh.drop(metas)
+		}
 		if err == nil || fault.CodeOf(err) != CodeGroupChanged || try == groupTries {
 			return decision, err
 		}

@@ -130,8 +130,8 @@ func (s *Service) read(ctx context.Context, source evidence.Source, query Query)
 	}
 }
 
-// pull streams one source into the evidence store as JSON lines; never more
-// than one row is held here.
+// pull streams one source into the evidence store as JSON lines. Up to
+// freshRows rows are held for the decision; of a source that has more, none.
 func pull[T any](ctx context.Context, s *Service, source evidence.Source, query Query, feed Feed[T]) (evidence.Meta, error) {
 	sink, err := s.deps.Evidence.Begin(ctx, query.ApplicationID, source)
 	if err != nil {
@@ -140,8 +140,15 @@ func pull[T any](ctx context.Context, s *Service, source evidence.Source, query 
 	defer func() { _ = sink.Abort(context.WithoutCancel(ctx)) }()
 	buffered := bufio.NewWriterSize(sink, 16<<10)
 	var rows int64
+	var kept []T
 	fetched, err := feed.Fetch(ctx, query, func(row *T) error {
 		rows++
+		switch known := settled(row); {
+		case known && rows <= freshRows:
+			kept = append(kept, *row)
+		case known:
+			kept = nil
+		}
 		return s.deps.EncodeRow(buffered, row)
 	})
 	if err != nil {
@@ -157,6 +164,9 @@ func pull[T any](ctx context.Context, s *Service, source evidence.Source, query 
 	meta, err = sink.Commit(ctx, meta)
 	if err != nil {
 		return evidence.Meta{}, fmt.Errorf("commit evidence: %w", err)
+	}
+	if len(kept) > 0 {
+		s.fresh.keep(meta.Ref, kept, len(kept))
 	}
 	return meta, nil
 }

@@ -90,7 +90,10 @@ func or(value, fallback time.Duration) time.Duration {
 }
 
 // Service underwrites applications.
-type Service struct{ deps Deps }
+type Service struct {
+	deps  Deps
+	fresh *fresh
+}
 
 // NewService makes a Service.
 func NewService(deps Deps) *Service {
@@ -100,7 +103,7 @@ func NewService(deps Deps) *Service {
 	if deps.EncodeRow == nil {
 		deps.EncodeRow = func(into io.Writer, row any) error { return json.NewEncoder(into).Encode(row) }
 	}
-	return &Service{deps: deps}
+	return &Service{deps: deps, fresh: newFresh()}
 }
 
 // Start stores the strategy in force, so that its decisions can be replayed.
