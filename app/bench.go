@@ -15,7 +15,7 @@ import (
 type benchCommand struct {
 	Memory memoryFlags `embed:""`
 
-	Merchants int    `help:"Merchants of the population; those likely to be approved are timed as loans, the others as decisions." default:"480"`
+	Merchants int    `help:"Merchants of the population; established and seasonal ones that qualify are timed as loans, the others as decisions." default:"480"`
 	BigOrders int    `help:"Orders of one big merchant, decided while the heap is watched; 0 = none." default:"100000"`
 	Draws     int    `help:"Draws that are timed." default:"1200"`
 	Workflows int    `help:"Empty workflows of the floor." default:"1600"`

@@ -23,6 +23,7 @@ type sqliteEngine struct {
 	writer  *writer
 	readers *sql.DB
 	read    *gorm.DB
+	still   *snapshots
 }
 
 // sqliteTarget is a parsed DSN.
@@ -119,18 +120,24 @@ func (e *sqliteEngine) connect(ctx context.Context) (err error) {
 	if open <= 0 {
 		open = 4
 	}
-	e.readers.SetMaxOpenConns(open)
+	e.readers.SetMaxOpenConns(open + standing)
 	e.readers.SetMaxIdleConns(open)
 	reading := gormConfig(e.config)
 	reading.PrepareStmt = true
 	reading.PrepareStmtMaxSize = maxCached
-	e.read, err = gorm.Open(sqliteDialect{e.readers}, reading)
+	if e.read, err = gorm.Open(sqliteDialect{e.readers}, reading); err != nil {
+		return err
+	}
+	e.still, err = newSnapshots(ctx, e.readers, gormConfig(e.config))
 	return err
 }
 
 func (e *sqliteEngine) transact(ctx context.Context, fn txFunc) error { return e.writer.do(ctx, fn) }
 
 func (e *sqliteEngine) snapshot(ctx context.Context, fn txFunc) error {
+	if ran, err := e.still.try(ctx, fn); ran {
+		return err
+	}
 	return e.read.WithContext(ctx).Transaction(func(tx *gorm.DB) error { return fn(ctx, tx) }, &sql.TxOptions{ReadOnly: true})
 }
 
@@ -148,6 +155,9 @@ func (e *sqliteEngine) ping(ctx context.Context) error { return e.readers.PingCo
 
 func (e *sqliteEngine) close() error {
 	var all error
+	if e.still != nil {
+		all = errors.Join(all, e.still.close())
+	}
 	if e.readers != nil {
 		all = errors.Join(all, e.readers.Close())
 	}
