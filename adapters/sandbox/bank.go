@@ -109,16 +109,18 @@ func (b *bank) listAccounts(w http.ResponseWriter, request *http.Request) {
 type obTransaction struct {
 	AccountId                      string
 	TransactionId                  string
-	CreditDebitIndicator           string         //
-	Status                         string         //
-	BookingDateTime                time.Time      //
-	Amount                         obAmount       //
-	Balance                        *obBalance     `json:",omitempty"`
-	ProprietaryBankTransactionCode map[string]any `json:",omitempty"`
-	TransactionInformation         string         `json:",omitempty"`
-	CreditorAccount                *obAccount     `json:",omitempty"`
-	DebtorAccount                  *obAccount     `json:",omitempty"`
+	CreditDebitIndicator           string     //
+	Status                         string     //
+	BookingDateTime                time.Time  //
+	Amount                         obAmount   //
+	Balance                        *obBalance `json:",omitempty"`
+	ProprietaryBankTransactionCode obCode     //
+	TransactionInformation         string     `json:",omitempty"`
+	CreditorAccount                *obAccount `json:",omitempty"`
+	DebtorAccount                  *obAccount `json:",omitempty"`
 }
+
+type obCode struct{ Code, Issuer string }
 
 type obAmount struct{ Amount, Currency string }
 
@@ -150,6 +152,7 @@ func (b *bank) listTransactions(w http.ResponseWriter, request *http.Request) {
 	}
 	rows := []obTransaction{}
 	count := 0
+	opaque := map[string]string{} // of the merchant's accounts, most have one
 	for row, err := range b.core.book.Transactions(merchant.ID) {
 		if err != nil {
 			b.refuse(w, http.StatusInternalServerError, "UK.OBIE.UnexpectedError")
@@ -159,7 +162,10 @@ func (b *bank) listTransactions(w http.ResponseWriter, request *http.Request) {
 			continue
 		}
 		if count >= (page-1)*bankPageRows && len(rows) < bankPageRows {
-			rows = append(rows, b.wire(row, "Booked"))
+			if opaque[row.AccountID] == "" {
+				opaque[row.AccountID] = b.opaque("account", row.AccountID)
+			}
+			rows = append(rows, wire(row, opaque[row.AccountID], "Booked"))
 		}
 		count++
 	}
@@ -181,12 +187,13 @@ func (b *bank) listTransactions(w http.ResponseWriter, request *http.Request) {
 	b.reply(w, request, http.StatusOK, map[string]any{"Data": map[string]any{"Transaction": rows}, "Links": links, "Meta": meta})
 }
 
-func (b *bank) wire(row *evidence.Transaction, status string) obTransaction {
+// wire writes a row of the account that account names outside.
+func wire(row *evidence.Transaction, account, status string) obTransaction {
 	amount, indicator := obMoney(row.Amount)
 	wire := obTransaction{
-		AccountId: b.opaque("account", row.AccountID), TransactionId: row.ID,
+		AccountId: account, TransactionId: row.ID,
 		CreditDebitIndicator: indicator, Status: status, BookingDateTime: row.BookedAt.UTC(), Amount: amount,
-		ProprietaryBankTransactionCode: map[string]any{"Code": strings.ToUpper(string(row.Kind)), "Issuer": "LOAN310"},
+		ProprietaryBankTransactionCode: obCode{strings.ToUpper(string(row.Kind)), "LOAN310"},
 		TransactionInformation:         row.Description,
 	}
 	if row.Balance != nil {

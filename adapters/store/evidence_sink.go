@@ -30,7 +30,7 @@ type sink struct {
 }
 
 func newSink(ctx context.Context, db *DB, row evidenceRow) *sink {
-	return &sink{ctx: ctx, db: db, row: row, hash: sha256.New()}
+	return &sink{ctx: ctx, db: db, row: row, hash: sha256.New(), plain: db.packer.chunk()}
 }
 
 // Write takes plain bytes and stores each full chunk.
@@ -122,7 +122,7 @@ func (s *sink) Commit(ctx context.Context, meta evidence.Meta) (evidence.Meta, e
 	if err := s.flush(ctx, &meta); err != nil {
 		return meta, failed("committing evidence", err)
 	}
-	s.ended, s.plain = true, nil
+	s.end()
 	meta.Source, meta.Ref, meta.Hash = evidence.Source(s.row.Source), s.row.ID, s.row.Hash
 	return meta, nil
 }
@@ -132,7 +132,7 @@ func (s *sink) Abort(ctx context.Context) error {
 	if s.ended {
 		return nil
 	}
-	s.ended, s.plain = true, nil
+	s.end()
 	if !s.begun {
 		return nil
 	}
@@ -140,6 +140,11 @@ func (s *sink) Abort(ctx context.Context) error {
 		return dropEvidence(ctx, tx, s.row.ID)
 	})
 	return failed("dropping evidence", err)
+}
+
+func (s *sink) end() {
+	s.db.packer.release(s.plain)
+	s.ended, s.plain = true, nil
 }
 
 // dropEvidence removes evidence that was never committed.

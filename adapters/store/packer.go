@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -11,6 +12,7 @@ import (
 type packer struct {
 	encoder *zstd.Encoder
 	decoder *zstd.Decoder
+	chunks  *sync.Pool // *[]byte of chunkBytes, being filled
 }
 
 func newPacker() (packer, error) {
@@ -23,7 +25,10 @@ func newPacker() (packer, error) {
 	if err != nil {
 		return packer{}, fmt.Errorf("decompressor: %w", err)
 	}
-	return packer{encoder, decoder}, nil
+	return packer{encoder, decoder, &sync.Pool{New: func() any {
+		chunk := make([]byte, 0, chunkBytes)
+		return &chunk
+	}}}, nil
 }
 
 // pack compresses at most chunkBytes.
@@ -34,6 +39,22 @@ func (p packer) pack(plain []byte) []byte {
 // unpack appends what packed holds to plain; more than chunkBytes is an error.
 func (p packer) unpack(packed, plain []byte) ([]byte, error) {
 	return p.decoder.DecodeAll(packed, plain)
+}
+
+// chunk gives an empty buffer for chunkBytes.
+func (p packer) chunk() []byte {
+	if chunk, ok := p.chunks.Get().(*[]byte); ok {
+		return *chunk
+	}
+	return make([]byte, 0, chunkBytes)
+}
+
+// release takes a buffer back; nobody may use it any more.
+func (p packer) release(chunk []byte) {
+	if cap(chunk) == chunkBytes {
+		chunk = chunk[:0]
+		p.chunks.Put(&chunk)
+	}
 }
 
 // close ends the decoder's background work.
