@@ -217,7 +217,7 @@ type workerCommand struct {
 	Memory     memoryFlags     `embed:""`
 	Connection connectionFlags `embed:""`
 	Listen     string          `help:"Address of /livez, /readyz and /metrics; empty for none." default:"127.0.0.1:3103" env:"LOAN310_WORKER_LISTEN"`
-	CrashAt    string          `help:"Kill this process by SIGKILL when a drawdown reaches this step (kill tests; needs --join)." enum:"none,reserved,calling,answered,settled" default:"none"`
+	CrashAt    string          `help:"Kill this process by SIGKILL when a drawdown or a debit reaches this step (kill tests; needs --join)." enum:"none,reserved,calling,answered,settled,debit_requested,debit_calling,debit_answered,debit_settled" default:"none"`
 }
 
 // Run works until Ctrl-C.

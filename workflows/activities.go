@@ -6,6 +6,7 @@ import (
 	"loan310/app/drawdown"
 	"loan310/app/merchant"
 	"loan310/app/reconciliation"
+	"loan310/app/servicing/collection"
 	"loan310/app/underwriting"
 	"loan310/scoring"
 	"loan310/scoring/evidence"
@@ -18,6 +19,7 @@ type Activities struct {
 	Underwriting *underwriting.Service
 	Drawdowns    *drawdown.Service
 	Reconciler   *reconciliation.Service
+	Collections  *collection.Service
 }
 
 // registrationStanding is what the Registration workflow steers by.

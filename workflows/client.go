@@ -32,6 +32,7 @@ func Register(w worker.Registry, activities *Activities) {
 	w.RegisterWorkflowWithOptions(Registration, workflow.RegisterOptions{Name: RegistrationName})
 	w.RegisterWorkflowWithOptions(Underwriting, workflow.RegisterOptions{Name: UnderwritingName})
 	w.RegisterWorkflowWithOptions(Drawdown, workflow.RegisterOptions{Name: DrawdownName})
+	w.RegisterWorkflowWithOptions(Debit, workflow.RegisterOptions{Name: DebitName})
 	w.RegisterWorkflowWithOptions(Reconciliation, workflow.RegisterOptions{Name: ReconciliationName})
 	w.RegisterActivity(activities)
 }
@@ -70,6 +71,11 @@ func (c *Client) StartUnderwriting(ctx context.Context, applicationID, merchantI
 func (c *Client) StartDrawdown(ctx context.Context, drawdownID, merchantID string) error {
 	return c.start(ctx, "drawdown/"+drawdownID, temporal.NewSearchAttributes(drawdownAttribute.ValueSet(drawdownID), merchantAttribute.ValueSet(merchantID)),
 		DrawdownName, DrawdownInput{DrawdownID: drawdownID})
+}
+
+// StartDebit starts collecting a stored debit.
+func (c *Client) StartDebit(ctx context.Context, key, merchantID string) error {
+	return c.start(ctx, "debit/"+key, temporal.NewSearchAttributes(merchantAttribute.ValueSet(merchantID)), DebitName, DebitInput{Key: key})
 }
 
 // StartReconciliation starts reconciling a rail's day.

@@ -9,6 +9,7 @@ import (
 
 	"loan310/app/clock"
 	"loan310/app/drawdown"
+	"loan310/app/servicing/collection"
 	"loan310/app/underwriting"
 )
 
@@ -19,6 +20,7 @@ type Sweeper struct {
 	Client       *Client
 	Underwriting *underwriting.Service
 	Drawdowns    *drawdown.Service
+	Collections  *collection.Service
 	Now          clock.Clock
 	Logger       *slog.Logger
 	Every        time.Duration // default 5 s
@@ -67,6 +69,10 @@ func (s *Sweeper) Sweep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	debits, err := s.Collections.Unsettled(ctx, before, most)
+	if err != nil {
+		return err
+	}
 	s.forget()
 	return errors.Join(
 		s.each(ctx, applications, func(ctx context.Context, id string) error {
@@ -82,6 +88,13 @@ func (s *Sweeper) Sweep(ctx context.Context) error {
 				return err
 			}
 			return s.Client.StartDrawdown(ctx, id, d.MerchantID)
+		}),
+		s.each(ctx, debits, func(ctx context.Context, key string) error {
+			d, err := s.Collections.Debit(ctx, key)
+			if err != nil {
+				return err
+			}
+			return s.Client.StartDebit(ctx, key, d.MerchantID)
 		}),
 	)
 }

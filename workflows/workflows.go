@@ -18,6 +18,7 @@ const (
 	RegistrationName = "Registration"
 	UnderwritingName = "Underwriting"
 	DrawdownName     = "Drawdown"
+	DebitName        = "Debit"
 
 	ReconciliationName = "Reconciliation"
 )

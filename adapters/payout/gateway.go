@@ -59,7 +59,7 @@ type queryContent struct {
 	BizScene    string `json:"biz_scene"`
 }
 
-// reply is the union of what both methods answer.
+// reply is the union of what all methods answer.
 type reply struct {
 	Code        string `json:"code"`
 	SubCode     string `json:"sub_code"`
@@ -71,6 +71,14 @@ type reply struct {
 	PayDate     string `json:"pay_date"`
 	ErrorCode   string `json:"error_code"`
 	BillURL     string `json:"bill_download_url"`
+	// Of debits.
+	AgreementNo string `json:"agreement_no"`
+	OutTradeNo  string `json:"out_trade_no"`
+	TradeNo     string `json:"trade_no"`
+	TotalAmount string `json:"total_amount"`
+	TradeStatus string `json:"trade_status"`
+	GmtPayment  string `json:"gmt_payment"`
+	SendPayDate string `json:"send_pay_date"`
 }
 
 func (r *Rail) transferForm(told drawdown.Instruction) (url.Values, error) {

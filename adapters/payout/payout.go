@@ -1,9 +1,9 @@
 // Package payout is the drawdown.Rail over the Alipay open gateway
 // (alipay.fund.trans.uni.transfer and alipay.fund.trans.common.query, as
-// documented at opendocs.alipay.com/open/309). The one rule: only an answer
-// that the rail signed and that names our reference and amount counts;
-// everything else leaves the payout unknown, and nothing here ever repeats or
-// hedges a transfer.
+// documented at opendocs.alipay.com/open/309), and the collection.Collector
+// over the same (Debits). The one rule: only an answer that the rail signed
+// and that names our reference and amount counts; everything else leaves the
+// payout unknown, and nothing here ever repeats or hedges a movement of money.
 package payout
 
 import (

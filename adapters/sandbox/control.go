@@ -34,6 +34,21 @@ func newControl(s *Server) http.Handler {
 		sum, err := s.RailSummary()
 		controlAnswer(w, sum, err)
 	})
+	mux.HandleFunc("GET /control/rail/trades", func(w http.ResponseWriter, _ *http.Request) {
+		entries, err := s.TradeBook()
+		controlAnswer(w, entries, err)
+	})
+	mux.HandleFunc("GET /control/rail/trades/summary", func(w http.ResponseWriter, _ *http.Request) {
+		sum, err := s.TradeSummary()
+		controlAnswer(w, sum, err)
+	})
+	mux.HandleFunc("PUT /control/rail/accounts/{number}", func(w http.ResponseWriter, request *http.Request) {
+		var account PayerAccount
+		if decodeStrict(w, request, &account) {
+			s.SetPayer(request.PathValue("number"), account)
+			answer(w, http.StatusOK, account)
+		}
+	})
 	mux.HandleFunc("GET /control/inbox", func(w http.ResponseWriter, request *http.Request) {
 		messages := s.Inbox(request.URL.Query().Get("phone"))
 		if messages == nil {

@@ -32,6 +32,7 @@ type core struct {
 	secrets Secrets
 	faults  *faultEngine
 	rail    *railBook
+	trades  *tradeBook
 	bank    *bankHouse
 	inbox   *inbox
 	index   func() *index // built at first use
@@ -72,16 +73,21 @@ func newCore(options Options) (*core, error) {
 	if c.rail, err = openRailBook(options); err != nil {
 		return nil, err
 	}
-	if c.bank, err = openBankHouse(options); err != nil {
+	if c.trades, err = openTradeBook(options); err != nil {
 		return nil, errors.Join(err, c.rail.close())
 	}
+	if c.bank, err = openBankHouse(options); err != nil {
+		return nil, errors.Join(err, c.rail.close(), c.trades.close())
+	}
 	if c.inbox, err = openInbox(options.Dir, options.Clock); err != nil {
-		return nil, errors.Join(err, c.rail.close(), c.bank.close())
+		return nil, errors.Join(err, c.rail.close(), c.trades.close(), c.bank.close())
 	}
 	return c, nil
 }
 
-func (c *core) close() error { return errors.Join(c.rail.close(), c.bank.close(), c.inbox.close()) }
+func (c *core) close() error {
+	return errors.Join(c.rail.close(), c.trades.close(), c.bank.close(), c.inbox.close())
+}
 
 func buildIndex(book dossier.Book) *index {
 	merchants := book.Merchants()

@@ -84,26 +84,41 @@ func (r *rail) serve(w http.ResponseWriter, request *http.Request) {
 		return
 	}
 	drawn := drawOf(request)
-	var fields railFields
-	var err error
-	switch method {
-	case "alipay.fund.trans.uni.transfer":
-		fields, err = r.transfer(form.Get("biz_content"), drawn)
-		if drawn.loseAnswer {
-			drop(w)
-			return
-		}
-	case "alipay.fund.trans.common.query":
-		fields, err = r.query(form.Get("biz_content"))
-	case "alipay.data.dataservice.bill.downloadurl.query":
-		fields = r.billURL(form.Get("biz_content"), request.Host)
-	default:
-		fields = railFields{"code": "40002", "msg": "Invalid Arguments", "sub_code": "isv.invalid-method"}
+	fields, err := r.do(method, form.Get("biz_content"), request.Host, drawn)
+	if moves := method == methodTransfer || method == methodTrade; moves && drawn.loseAnswer {
+		drop(w)
+		return
 	}
 	if err != nil { // the rail's own book failed it
 		fields = railFields{"code": "20000", "msg": "Service Currently Unavailable", "sub_code": "isp.unknow-error"}
 	}
 	r.reply(w, strings.ReplaceAll(method, ".", "_")+"_response", fields)
+}
+
+// Methods that move money.
+const (
+	methodTransfer = "alipay.fund.trans.uni.transfer"
+	methodTrade    = "alipay.trade.pay"
+)
+
+// do answers one method.
+func (r *rail) do(method, content, host string, drawn draw) (railFields, error) {
+	switch method {
+	case methodTransfer:
+		return r.transfer(content, drawn)
+	case "alipay.fund.trans.common.query":
+		return r.query(content)
+	case "alipay.user.agreement.query":
+		return r.agreement(content), nil
+	case methodTrade:
+		return r.trade(content, drawn)
+	case "alipay.trade.query":
+		return r.tradeQuery(content)
+	case "alipay.data.dataservice.bill.downloadurl.query":
+		return r.billURL(content, host), nil
+	default:
+		return railFields{"code": "40002", "msg": "Invalid Arguments", "sub_code": "isv.invalid-method"}, nil
+	}
 }
 
 // refusal checks the common parameters and gives the sub code of the first

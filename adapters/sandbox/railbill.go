@@ -48,7 +48,8 @@ func (r *rail) bill(w http.ResponseWriter, request *http.Request) {
 		return
 	}
 	entries, err := r.core.rail.list()
-	if err != nil {
+	trades, unread := r.core.trades.list()
+	if err != nil || unread != nil {
 		problem(w, http.StatusInternalServerError, "book_not_kept")
 		return
 	}
@@ -59,19 +60,27 @@ func (r *rail) bill(w http.ResponseWriter, request *http.Request) {
 	zone := time.FixedZone("CST", 8*3600)
 	var outs, ins int
 	var paid, back money.Amount
-	line := func(entry RailEntry, at time.Time, in, outwards, kind string) {
-		fmt.Fprintf(out, "%sF,%s,%s,,%s,,%s,%s,%s,\n", entry.OrderID, entry.OrderID, entry.OutBizNo, at.In(zone).Format(time.DateTime), in, outwards, kind)
+	line := func(ref, key string, at time.Time, in, outwards, kind string) {
+		fmt.Fprintf(out, "%sF,%s,%s,,%s,,%s,%s,%s,\n", ref, ref, key, at.In(zone).Format(time.DateTime), in, outwards, kind)
 	}
 	for _, entry := range entries {
 		for range entry.Paid {
 			if entry.PaidAt.In(zone).Format(time.DateOnly) == day {
-				line(entry, entry.PaidAt, "0.00", "-"+entry.Amount.String(), "转账")
+				line(entry.OrderID, entry.OutBizNo, entry.PaidAt, "0.00", "-"+entry.Amount.String(), "转账")
 				outs, paid = outs+1, paid+entry.Amount
 			}
 		}
 		if !entry.RefundedAt.IsZero() && entry.RefundedAt.In(zone).Format(time.DateOnly) == day {
-			line(entry, entry.RefundedAt, entry.Amount.String(), "0.00", "转账退回")
+			line(entry.OrderID, entry.OutBizNo, entry.RefundedAt, entry.Amount.String(), "0.00", "转账退回")
 			ins, back = ins+1, back+entry.Amount
+		}
+	}
+	for _, trade := range trades {
+		for range trade.Collected {
+			if trade.At.In(zone).Format(time.DateOnly) == day {
+				line(trade.TradeNo, trade.OutTradeNo, trade.At, trade.Amount.String(), "0.00", "交易付款")
+				ins, back = ins+1, back+trade.Amount
+			}
 		}
 	}
 	fmt.Fprintf(out, "#-----账务明细列表结束-----\n#支出合计：%d笔，共-%s元\n#收入合计：%d笔，共%s元\n", outs, paid, ins, back)

@@ -146,12 +146,12 @@ func (h *hub) close() {
 
 // versionsOf gives what reads the versions of records of a table. Every change
 // of a record's state raises its version.
-func (db *DB) versionsOf(table string) func(context.Context, []string) (map[string]int64, error) {
+func (db *DB) versionsOf(table, id string) func(context.Context, []string) (map[string]int64, error) {
 	type versionRow struct {
 		ID      string
 		Version int64
 	}
-	statement := "SELECT id, version FROM " + table + " WHERE id IN ?"
+	statement := "SELECT " + id + " AS id, version FROM " + table + " WHERE " + id + " IN ?"
 	return func(ctx context.Context, ids []string) (map[string]int64, error) {
 		rows, err := query[versionRow](ctx, db.engine.reader(), statement, ids)
 		versions := make(map[string]int64, len(rows))

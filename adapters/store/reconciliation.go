@@ -188,7 +188,7 @@ func (s reconciliations) page(ctx context.Context, importID, rail, day string, k
 		Count int
 	}
 	counts, err := query[countRow](ctx, reader, `SELECT l.key, COUNT(*) AS count FROM statement_lines l JOIN statements s ON s.import_id = l.import_id
-		WHERE l.key >= ? AND l.key <= ? AND l.key <> '' AND s.rail = ? AND s.day <> ? AND l.direction = 'out' GROUP BY l.key`, first, last, rail, day)
+		WHERE l.key >= ? AND l.key <= ? AND l.key <> '' AND s.rail = ? AND s.day <> ? AND l.returned = 0 GROUP BY l.key`, first, last, rail, day)
 	if err != nil {
 		return err
 	}
@@ -281,10 +281,12 @@ func (s reconciliations) Since(ctx context.Context) (time.Time, error) {
 	return time.UnixMicro(first[0]).UTC(), nil
 }
 
-// Booked gives the change of an account by what was booked about drawdowns.
+// Booked gives the change of an account by what was booked about drawdowns
+// and debits.
 func (s reconciliations) Booked(ctx context.Context, account ledger.Account, from, to time.Time) (money.Amount, error) {
 	sum, err := queryOne[int64](ctx, s.db.engine.reader(), `SELECT CAST(COALESCE(SUM(p.amount_fen), 0) AS BIGINT) FROM journals j
-		JOIN postings p ON p.journal_id = j.id WHERE j.booked_at >= ? AND j.booked_at < ? AND p.account = ? AND j.subject LIKE 'drawdown/%'`,
+		JOIN postings p ON p.journal_id = j.id WHERE j.booked_at >= ? AND j.booked_at < ? AND p.account = ?
+		AND (j.subject LIKE 'drawdown/%' OR j.subject LIKE 'debit/%')`,
 		from.UnixMicro(), to.UnixMicro(), string(account))
 	return money.Amount(sum), failed("adding up the ledger", err)
 }

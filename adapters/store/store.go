@@ -60,6 +60,7 @@ type DB struct {
 	hub      *hub // of progress events by application
 	states   *hub // of applications
 	draws    *hub // of drawdowns
+	debits   *hub
 	packer   packer
 	products loan.Catalogue // what loans are made of
 	closing  func() error
@@ -127,10 +128,11 @@ func Open(ctx context.Context, config Config) (*DB, error) {
 		return nil, fmt.Errorf("opening the %s database: %w", db.dialect, err)
 	}
 	db.hub = newHub(db.latestProgress, config.PollEvery, config.Logger)
-	db.states = newHub(db.versionsOf("applications"), config.PollEvery, config.Logger)
-	db.draws = newHub(db.versionsOf("drawdowns"), config.PollEvery, config.Logger)
+	db.states = newHub(db.versionsOf("applications", "id"), config.PollEvery, config.Logger)
+	db.draws = newHub(db.versionsOf("drawdowns", "id"), config.PollEvery, config.Logger)
+	db.debits = newHub(db.versionsOf("debits", "key"), config.PollEvery, config.Logger)
 	db.closing = sync.OnceValue(func() error {
-		for _, hub := range []*hub{db.hub, db.states, db.draws} {
+		for _, hub := range []*hub{db.hub, db.states, db.draws, db.debits} {
 			hub.close()
 		}
 		return errors.Join(db.engine.close(), db.packer.close())

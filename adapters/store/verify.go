@@ -79,6 +79,8 @@ func recordRules() []struct{ rule, sql string } {
 			FROM lines l LEFT JOIN drawdowns d ON d.line_id = l.id AND d.state IN ('paying', 'unknown', 'paid') LEFT JOIN loans n ON n.id = d.id
 			GROUP BY l.id, l.used_fen HAVING COALESCE(SUM(d.amount_fen - COALESCE(n.released_fen, 0)), 0) <> l.used_fen`},
 		{RuleLoanNotes, loanNotes},
+		{RuleDebitBooked, debitBooked},
+		{RuleDebitOne, debitOne},
 		{RuleLineLimit, `SELECT id AS subject, limit_fen AS want, used_fen AS have FROM lines WHERE used_fen > limit_fen OR used_fen < 0`},
 		{RulePayout, `SELECT d.id AS subject, 1 AS want, 0 AS have FROM drawdowns d LEFT JOIN ` + latest + ` p ON p.drawdown_id = d.id
 			WHERE (d.state = 'requested' AND p.key IS NOT NULL)

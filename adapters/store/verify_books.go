@@ -35,7 +35,7 @@ type auditor func(ctx context.Context, tx *gorm.DB, batch []subjectBooks) ([]Led
 // journals that stand. Subjects of kinds without one are checked journal by
 // journal only.
 func auditors() map[string]auditor {
-	return map[string]auditor{"drawdown": auditDrawdowns}
+	return map[string]auditor{"drawdown": auditDrawdowns, "debit": auditDebits}
 }
 
 // bookWalk is what is known while the journals are walked.

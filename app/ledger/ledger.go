@@ -21,7 +21,7 @@ const (
 	PenaltyReceivable   Account = "penalty_receivable"    // late interest not paid
 	FeeReceivable       Account = "fee_receivable"        // fees due and not paid
 	PayoutInTransit     Account = "payout_in_transit"     // promised to merchants, not yet confirmed by a rail
-	CollectionInTransit Account = "collection_in_transit" // debits a rail has taken on, not yet confirmed
+	CollectionInTransit Account = "collection_in_transit" // debits the rail has collected, on their way to a loan's books: nothing, but where a repayment was reversed
 	Settlement          Account = "settlement"            // our money at the wallet rail
 	SettlementBank      Account = "settlement_bank"       // our money at the bank rail
 	BorrowerCredit      Account = "borrower_credit"       // paid too much, owed back to merchants

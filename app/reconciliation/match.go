@@ -37,7 +37,7 @@ func Judge(rail, day string, from, to time.Time, p Pair) []Break {
 	}
 	ours := *p.Ours
 	if ours.Direction == In {
-		return w.judgeIn(rail, p, back)
+		return w.judgeIn(rail, p, back, out)
 	}
 	switch {
 	case len(out) > 0 && len(out)+p.Earlier > 1:
@@ -67,12 +67,14 @@ func Judge(rail, day string, from, to time.Time, p Pair) []Break {
 }
 
 // judgeIn is Judge for money that comes to us, such as a debit.
-func (w window) judgeIn(rail string, p Pair, in []Line) []Break {
+func (w window) judgeIn(rail string, p Pair, in, out []Line) []Break {
 	ours, said := *p.Ours, sum(in)
 	reason := Reason("")
 	switch {
-	case len(in) > 1:
+	case len(in) > 0 && len(in)+p.Earlier > 1:
 		reason = TwiceAtRail
+	case len(out) > 0: // given back there; nothing of ours does that
+		reason, said = ReversedThere, sum(out)
 	case len(in) == 1 && said != ours.Amount:
 		reason = AmountDiffers
 	case len(in) == 1 && ours.State == Open:
@@ -80,6 +82,8 @@ func (w window) judgeIn(rail string, p Pair, in []Line) []Break {
 	case len(in) == 1 && ours.State != Moved:
 		reason = MissingHere
 	case len(in) == 1 && !w.has(ours.SettledAt):
+		reason = Late
+	case len(in) == 0 && ours.State == Moved && w.has(ours.SettledAt) && p.Earlier > 0:
 		reason = Late
 	case len(in) == 0 && ours.State == Moved && w.has(ours.SettledAt):
 		reason = MissingAtRail
@@ -99,7 +103,7 @@ func (w window) found(rail string, p Pair, reason Reason, rails, ours money.Amou
 		Rails: rails, Ours: ours, State: BreakOpen,
 	}
 	if p.Ours != nil {
-		b.Subject = p.Ours.Subject
+		b.Subject, b.Collects = p.Ours.Subject, p.Ours.Direction == In
 	}
 	if reason == Late { // both sides have it: worth knowing, nothing to do
 		b.State = BreakClosed

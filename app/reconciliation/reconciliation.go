@@ -59,7 +59,7 @@ type Movement struct {
 	Amount    money.Amount
 	State     MovementState
 	SettledAt time.Time // zero = not settled
-	Subject   string    // such as drawdown/0192…
+	Subject   string    // such as drawdown/0192…, loan/0192…
 }
 
 // MovementState is where we believe a movement stands.
@@ -78,7 +78,7 @@ const (
 type Pair struct {
 	Key     string
 	Today   []Line
-	Earlier int // lines Out of the key on statements of other days
+	Earlier int // lines of the key on statements of other days, returns left out
 	Ours    *Movement
 }
 
@@ -126,6 +126,9 @@ type Break struct {
 	Owner    string // empty = nobody yet
 	OpenedAt time.Time
 	ClosedAt time.Time
+	// Collects tells of a movement of ours that was to bring money in. It is
+	// not stored.
+	Collects bool
 }
 
 // Event is one step in the history of a break.

@@ -20,7 +20,7 @@ import (
 // another account would make one of every line.
 const maxBreaks = 10_000
 
-// Deps are what a Service stands on; all are required but Returned.
+// Deps are what a Service stands on; all are required but Returned and Arrived.
 type Deps struct {
 	Store   Store
 	Sources map[string]Source         // by rail
@@ -30,6 +30,9 @@ type Deps struct {
 	// Returned is told of a payout that the rail shows as come back and we
 	// hold as paid. Nil means that a person sees to it.
 	Returned func(ctx context.Context, key string, amount money.Amount) error
+	// Arrived is told of a debit of ours that the rail shows as collected and
+	// we do not. Nil means that a person sees to it.
+	Arrived func(ctx context.Context, key string, amount money.Amount) error
 }
 
 // Service reconciles.
@@ -105,13 +108,14 @@ func (s *Service) idle(ctx context.Context, rail string, w window, missing error
 }
 
 // match holds the statement kept against our movements and the ledger. What
-// the rail shows as come back is booked, and matched once more.
+// the rail shows as come back, or as collected after all, is booked, and
+// matched once more.
 func (s *Service) match(ctx context.Context, rail string, w window, hash string, totals Totals) (Run, error) {
 	run, found, err := s.compare(ctx, rail, w)
 	if err != nil {
 		return Run{}, err
 	}
-	booked, err := s.bookReturns(ctx, found)
+	booked, err := s.bookNews(ctx, found)
 	if err != nil {
 		return Run{}, err
 	}
@@ -163,14 +167,23 @@ func (s *Service) compare(ctx context.Context, rail string, w window) (Run, []Br
 	return run, found, err
 }
 
-// bookReturns tells of what came back.
-func (s *Service) bookReturns(ctx context.Context, found []Break) (bool, error) {
+// bookNews tells of what came back, and of what was collected without us
+// knowing.
+func (s *Service) bookNews(ctx context.Context, found []Break) (bool, error) {
 	booked := false
 	for _, b := range found {
-		if b.Reason != ReversedThere || s.deps.Returned == nil || b.Rails != b.Ours {
+		tell := s.deps.Returned
+		switch {
+		case b.Reason == ReversedThere && !b.Collects && b.Rails == b.Ours:
+		case (b.Reason == UnknownHere || b.Reason == MissingHere) && b.Collects:
+			tell = s.deps.Arrived
+		default:
 			continue
 		}
-		if err := s.deps.Returned(ctx, b.Key, b.Rails); err != nil {
+		if tell == nil {
+			continue
+		}
+		if err := tell(ctx, b.Key, b.Rails); err != nil {
 			return false, err
 		}
 		booked = true

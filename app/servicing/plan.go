@@ -43,21 +43,15 @@ func plan(record *Record, event *Recorded, through loan.Date, at time.Time, caus
 // Cancel gives what becomes of a loan whose payout came back: it never was.
 // All it has booked is reversed; money that moved nevertheless is the
 // merchant's credit.
-func Cancel(record *Record, at time.Time) Update {
+func Cancel(record *Record, at time.Time) Update { return cancel(record, at, "cancelled") }
+
+func cancel(record *Record, at time.Time, cause string) Update {
+	entries := cancelledEntries(record)
 	position := loan.Position{
 		LoanID: record.Loan.ID, On: max(loan.DateOf(at, clock.Lender()), record.Loan.Through), State: StateCancelled, Class: loan.Normal,
+		Credit: creditOf(entries),
 	}
-	var credit money.Amount
-	entries := cancelledEntries(record)
-	for i := range entries {
-		for _, p := range entries[i].Postings {
-			if p.Account == ledger.BorrowerCredit {
-				credit -= p.Amount
-			}
-		}
-	}
-	position.Credit = credit
-	return Update{Position: position, Loan: stand(record.Loan, &position), Journals: journals(record, entries, at, "cancelled")}
+	return Update{Position: position, Loan: stand(record.Loan, &position), Journals: journals(record, entries, at, cause)}
 }
 
 // cancelledEntries are what a loan that never was has booked: the money that

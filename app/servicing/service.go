@@ -174,13 +174,14 @@ func (s *Service) decide(record *Record, event loan.Event, hash string, actor au
 	if event.On == 0 {
 		event.On = today
 	}
+	recorded := &Recorded{Event: event, PayloadHash: hash}
+	var update Update
+	var err error
 	if record.Loan.State == StateCancelled {
-		return Update{}, Outcome{}, fault.New(fault.Conflict, CodeCancelled, "the payout of this loan came back; it never was")
+		update, err = planCancelled(record, recorded, now)
+	} else if err = loan.Admit(record.Loan.Contract, record.events(), event, today); err == nil {
+		update, err = plan(record, recorded, today, now, event.ID)
 	}
-	if err := loan.Admit(record.Loan.Contract, record.events(), event, today); err != nil {
-		return Update{}, Outcome{}, err
-	}
-	update, err := plan(record, &Recorded{Event: event, PayloadHash: hash}, today, now, event.ID)
 	if err != nil {
 		return Update{}, Outcome{}, err
 	}

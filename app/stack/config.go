@@ -49,8 +49,11 @@ type Config struct {
 	// PayoutGrace is how long a rail's "no record" is not believed after a
 	// pay call. Zero means the default.
 	PayoutGrace time.Duration
-	// Reached is told each durable step of a drawdown; kill tests die there.
-	Reached func(step, drawdownID string)
+	// Reached is told each durable step of a drawdown and of a debit; kill
+	// tests die there.
+	Reached func(step, id string)
+	// CollectEvery is how often is looked for what is due. Zero means 1 min.
+	CollectEvery time.Duration
 	// SweepEvery is how often lost workflows are looked for. Zero means 5 s.
 	SweepEvery time.Duration
 	// TrustedProxies are the addresses (CIDR) whose X-Forwarded-For is believed.

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,7 @@ import (
 	"loan310/app/drawdown"
 	"loan310/app/merchant"
 	"loan310/app/reconciliation"
+	"loan310/app/servicing/collection"
 	"loan310/app/underwriting"
 	"loan310/scoring/evidence"
 )
@@ -33,6 +35,12 @@ const (
 	spotsPerDay         = 50_000
 )
 
+// guardDebit names the guard of debits, which go to the payouts' gateway.
+const guardDebit = "debit"
+
+// defaultDebitScene is the scene that merchants' agreements are signed for.
+const defaultDebitScene = "INDUSTRY|LOAN"
+
 // outside is every adapter, each behind a guard of its own.
 type outside struct {
 	feeds    underwriting.Feeds
@@ -42,6 +50,7 @@ type outside struct {
 	notifier merchant.Notifier
 	rails    map[string]drawdown.Rail
 	bills    map[string]reconciliation.Source
+	debits   collection.Collector
 	closers  []func()
 }
 
@@ -170,15 +179,24 @@ func (o *outside) connectRail(provider PayoutProvider, board *breaker.Board, now
 	if err != nil {
 		return fmt.Errorf("payout: the rail's public key: %w", err)
 	}
-	rail, err := payout.New(payout.Options{
+	options := payout.Options{
 		GatewayURL: provider.URL, AppID: provider.AppID, PrivateKey: private, PublicKey: public, Clock: now,
 		AppCertSN: provider.AppCertSN, RootCertSN: provider.RootCertSN, IdentityType: provider.IdentityType,
 		SceneName: provider.SceneName, SceneReports: provider.SceneReports,
 		Guard: breaker.New(breaker.Settings{Name: sandbox.Payout, Budget: 8 * time.Second, MaxConcurrent: 128}, board),
-	})
+	}
+	rail, err := payout.New(options)
 	if err != nil {
 		return err
 	}
+	options.Guard = breaker.New(breaker.Settings{Name: guardDebit, Budget: 8 * time.Second, MaxConcurrent: 128}, board)
+	debits, err := payout.NewDebits(options, cmp.Or(provider.DebitScene, defaultDebitScene))
+	if err != nil {
+		rail.Close()
+		return err
+	}
+	o.debits = debits
+	o.closers = append(o.closers, debits.Close)
 	o.rails[drawdown.RailWallet], o.rails[drawdown.RailBank] = rail, rail
 	o.bills[drawdown.RailWallet] = rail
 	o.closers = append(o.closers, rail.Close)

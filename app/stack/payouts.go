@@ -18,6 +18,7 @@ import (
 	"loan310/app/money"
 	"loan310/app/reconciliation"
 	"loan310/app/security"
+	"loan310/app/servicing"
 	"loan310/web"
 )
 
@@ -83,6 +84,10 @@ func (s *Stack) makeReconciler() *reconciliation.Service {
 			_, err := s.Drawdowns.Returned(ctx, drawdown.Return{Key: key, Amount: amount, Code: "statement"})
 			return err
 		},
+		Arrived: func(ctx context.Context, key string, amount money.Amount) error {
+			_, err := s.Collections.Arrived(ctx, key, amount)
+			return err
+		},
 	})
 }
 
@@ -98,6 +103,10 @@ func Reconciling(ctx context.Context, config Config) (*reconciliation.Service, f
 		return nil, nil, errors.Join(err, s.Stop())
 	}
 	s.Drawdowns = s.makeDrawdowns()
+	s.Servicing = servicing.NewService(servicing.Deps{Store: s.DB.Servicing(), Now: clock.System, Logger: config.Logger})
+	if s.Collections, err = s.makeCollections(); err != nil {
+		return nil, nil, errors.Join(err, s.Stop())
+	}
 	return s.makeReconciler(), s.Stop, nil
 }
 

@@ -49,6 +49,9 @@ type PayoutProvider struct {
 	// sent.
 	SceneName    string               `json:"scene_name,omitempty"`
 	SceneReports []payout.SceneReport `json:"scene_reports,omitempty"`
+	// DebitScene is what agreements to be debited are signed for, as agreed
+	// with the gateway. Empty means INDUSTRY|LOAN.
+	DebitScene string `json:"debit_scene,omitempty"`
 }
 
 // Providers are all external sources, by kind.

@@ -30,6 +30,7 @@ import (
 	"loan310/app/reconciliation"
 	"loan310/app/security"
 	"loan310/app/servicing"
+	"loan310/app/servicing/collection"
 	"loan310/app/underwriting"
 	"loan310/scoring"
 	"loan310/web"
@@ -47,6 +48,7 @@ type Stack struct {
 	Security     *security.Service
 	Reconciler   *reconciliation.Service
 	Servicing    *servicing.Service
+	Collections  *collection.Service
 	Chain        *workflows.Client
 	Temporal     client.Client
 
@@ -166,8 +168,11 @@ func (s *Stack) makeUseCases(ctx context.Context, pepper []byte) error {
 		DecodeRow:  httpx.RowDecoder(), EncodeRow: httpx.RowEncoder(),
 	})
 	s.Drawdowns = s.makeDrawdowns()
-	s.Reconciler = s.makeReconciler()
 	s.Servicing = servicing.NewService(servicing.Deps{Store: s.DB.Servicing(), Now: clock.System, Logger: s.config.Logger})
+	if s.Collections, err = s.makeCollections(); err != nil {
+		return err
+	}
+	s.Reconciler = s.makeReconciler()
 	return s.Underwriting.Start(ctx)
 }
 
@@ -223,12 +228,12 @@ func (s *Stack) startWorker(ctx context.Context) error {
 		WorkerStopTimeout:                       10 * time.Second,
 		OnFatalError:                            func(err error) { s.failed <- fmt.Errorf("worker: %w", err) },
 	})
-	workflows.Register(s.worker, &workflows.Activities{Merchants: s.Merchants, Underwriting: s.Underwriting, Drawdowns: s.Drawdowns, Reconciler: s.Reconciler})
+	workflows.Register(s.worker, &workflows.Activities{Merchants: s.Merchants, Underwriting: s.Underwriting, Drawdowns: s.Drawdowns, Reconciler: s.Reconciler, Collections: s.Collections})
 	if err := s.worker.Start(); err != nil {
 		return fmt.Errorf("start worker: %w", err)
 	}
 	sweeper := &workflows.Sweeper{
-		Client: s.Chain, Underwriting: s.Underwriting, Drawdowns: s.Drawdowns, Now: clock.System, Logger: s.config.Logger, Every: s.config.SweepEvery,
+		Client: s.Chain, Underwriting: s.Underwriting, Drawdowns: s.Drawdowns, Collections: s.Collections, Now: clock.System, Logger: s.config.Logger, Every: s.config.SweepEvery,
 	}
 	s.running.Go(func() { sweeper.Run(ctx) })
 	s.running.Go(func() { s.sweepReturns(ctx) })
@@ -236,6 +241,8 @@ func (s *Stack) startWorker(ctx context.Context) error {
 	s.running.Go(func() { daily.Run(ctx) })
 	janitor := Janitor{Sweep: s.DB.Sweep, Logger: s.config.Logger}
 	s.running.Go(func() { janitor.Run(ctx) })
+	collecting := &workflows.Collecting{Client: s.Chain, Collections: s.Collections, Logger: s.config.Logger, Every: s.config.CollectEvery}
+	s.running.Go(func() { collecting.Run(ctx) })
 	closing := newDaily(s.DB, s.Servicing, s.config.Logger)
 	s.running.Go(func() { closing.run(ctx) })
 	return nil

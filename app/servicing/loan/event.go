@@ -35,6 +35,15 @@ const (
 	Hold   Excess = "hold"
 )
 
+// rank orders repayments of one day: those that hold their excess come last,
+// so that what is paid twice on a day is credit, whichever was first.
+func (e Excess) rank() int {
+	if e == Hold {
+		return 1
+	}
+	return 0
+}
+
 // Event is one thing that happened, never changed once stored. Which fields
 // are read follows from the kind; the others are empty.
 type Event struct {

@@ -185,6 +185,9 @@ func (r *replay) sort(events []Event) error {
 		if first := cmp.Compare(x.Kind.rank(), y.Kind.rank()); first != 0 {
 			return first
 		}
+		if x.Excess != y.Excess && (x.Excess == Hold || y.Excess == Hold) { // money that is only to pay what is due comes last
+			return cmp.Compare(x.Excess.rank(), y.Excess.rank())
+		}
 		return cmp.Compare(x.ID, y.ID)
 	})
 	for n, i := range r.order {
