@@ -88,6 +88,8 @@ var importCases = []lintCase{
 	{name: "a loan's engine does not touch files", dir: "app/servicing/loan", code: imports("os"), want: []string{"loan-is-pure"}},
 	{name: "servicing imports its engine", dir: "app/servicing", code: imports("loan310/app/servicing/loan") + imports("loan310/app/clock")},
 	{name: "servicing does not import another use case", dir: "app/servicing", code: imports(useCase), want: []string{"servicing-is-a-use-case"}},
+	{name: "collection imports servicing and its engine", dir: "app/servicing/collection", code: imports("loan310/app/servicing") + imports("loan310/app/servicing/loan")},
+	{name: "collection does not import another use case", dir: "app/servicing/collection", code: imports(useCase), want: []string{"collection-stands-on-servicing"}},
 	{name: "another use case does not import a loan's engine", dir: "app", code: imports("loan310/app/servicing/loan"), want: []string{"use-cases-stay-apart"}},
 	{name: "the back-test imports scoring and its own parts", dir: "app/backtest", code: imports("loan310/scoring/evidence") + imports("loan310/app/backtest/chart")},
 	{name: "the back-test does not import an adapter", dir: "app/backtest", code: imports(adapter), want: []string{"backtest-is-a-use-case"}},

@@ -12,6 +12,7 @@ import (
 	"loan310/app/fault"
 	"loan310/app/merchant"
 	"loan310/app/money"
+	"loan310/app/servicing/collection"
 	"loan310/app/underwriting"
 	"loan310/scoring"
 	"loan310/scoring/evidence"
@@ -23,6 +24,7 @@ type directChain struct {
 	merchants    *merchant.Service
 	underwriting *underwriting.Service
 	drawdowns    *drawdown.Service
+	collections  *collection.Service
 	down         atomic.Bool // not reachable
 	idle         atomic.Bool // reachable, nobody works
 	steps        atomic.Int64
@@ -80,6 +82,14 @@ func (c *directChain) StartDrawdown(ctx context.Context, id, _ string) error {
 		return err
 	}
 	_, err := c.drawdowns.Pay(ctx, id)
+	return err
+}
+
+func (c *directChain) StartDebit(ctx context.Context, key, _ string) error {
+	if err := c.Ping(ctx); err != nil || c.idle.Load() {
+		return err
+	}
+	_, err := c.collections.Advance(ctx, key)
 	return err
 }
 
@@ -150,6 +160,17 @@ func (paying) Pay(_ context.Context, in drawdown.Instruction) (drawdown.Receipt,
 
 func (paying) Query(context.Context, string) (drawdown.Receipt, error) {
 	return drawdown.Receipt{State: drawdown.RailNoRecord}, nil
+}
+
+// collecting collects at once.
+type collecting struct{}
+
+func (collecting) Collect(_ context.Context, in collection.Instruction) (collection.Receipt, error) {
+	return collection.Receipt{State: collection.RailCollected, Ref: "R" + in.Key, Amount: in.Amount, At: clock.System()}, nil
+}
+
+func (collecting) Query(context.Context, string) (collection.Receipt, error) {
+	return collection.Receipt{State: collection.RailNoRecord}, nil
 }
 
 // feed gives one empty row.

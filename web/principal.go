@@ -129,6 +129,18 @@ func permissions() map[string][]caller {
 		"decide-charge-off":  {operatorCaller, adminCaller},
 		"servicing-status":   {operatorCaller, adminCaller},
 
+		"open-debit":            ownOr(operatorCaller, adminCaller),
+		"get-debit":             ownOr(operatorCaller, analystCaller, adminCaller),
+		"list-debits":           ownOr(operatorCaller, analystCaller, adminCaller),
+		"list-reminders":        ownOr(operatorCaller, analystCaller, adminCaller),
+		"put-debit-consent":     own,
+		"get-debit-consent":     ownOr(operatorCaller, adminCaller),
+		"hold-debits":           {operatorCaller, adminCaller},
+		"ops-list-debits":       {operatorCaller, adminCaller},
+		"list-debit-cases":      {operatorCaller, adminCaller},
+		"propose-debit-outcome": {operatorCaller, adminCaller},
+		"approve-debit-outcome": {operatorCaller, adminCaller},
+
 		"list-providers":  {operatorCaller, adminCaller},
 		"list-payouts":    {operatorCaller, adminCaller},
 		"get-payout":      {operatorCaller, adminCaller},

@@ -32,6 +32,7 @@ import (
 	"loan310/app/money"
 	"loan310/app/security"
 	"loan310/app/servicing"
+	"loan310/app/servicing/collection"
 	"loan310/app/underwriting"
 	"loan310/scoring"
 	"loan310/scoring/evidence"
@@ -116,7 +117,13 @@ func newSite(tb testing.TB, change func(*web.Deps)) *site {
 // newSiteAt is newSite with a servicing that runs by another clock.
 func newSiteAt(tb testing.TB, now clock.Clock) *site {
 	tb.Helper()
-	return newSite(tb, func(deps *web.Deps) { deps.Servicing = deps.Servicing.At(now) })
+	return newSite(tb, func(deps *web.Deps) {
+		deps.Servicing = deps.Servicing.At(now)
+		deps.Collections = deps.Collections.At(deps.Servicing, now)
+		if direct, ok := deps.Chain.(*directChain); ok {
+			direct.collections = deps.Collections
+		}
+	})
 }
 
 func (s *site) openStore() {
@@ -156,12 +163,14 @@ func (s *site) services(logger *slog.Logger) {
 	draws := drawdown.NewService(drawdown.Deps{Store: s.db.Drawdowns(), Desk: s.db.PayoutDesk(), Rails: map[string]drawdown.Rail{"bank": paying{}, "wallet": paying{}}, Now: clock.System, NewID: ident.NewID, Logger: logger})
 	signs := security.NewService(security.Deps{Store: s.db.Security(), Sender: s.phones, Now: clock.System, NewID: ident.NewID, Pepper: bytes.Repeat([]byte{7}, 32)})
 	s.chain = &directChain{merchants: merchants, underwriting: decides, drawdowns: draws}
+	serviced := servicing.NewService(servicing.Deps{Store: s.db.Servicing(), Now: clock.System, Logger: logger})
+	s.chain.collections = s.collections(serviced, clock.System, logger)
 	registry := prometheus.NewRegistry()
 	many := web.Rate{PerMinute: 60_000, Burst: 10_000}
 	s.deps = web.Deps{
 		Merchants: merchants, Underwriting: decides, Drawdowns: draws, Security: signs, Chain: s.chain,
 		Idempotency: kept{s.db.Idempotency()}, BodyKey: bytes.Repeat([]byte{9}, 32), Sessions: s.db.Sessions(), Ledger: s.db.Ledger(), Costs: s.db.Portfolio(time.FixedZone("CST", 8*60*60)), ReasonText: scoring.ReasonText,
-		Servicing: servicing.NewService(servicing.Deps{Store: s.db.Servicing(), Now: clock.System, Logger: logger}), EndsOfDays: s.db.Days().Days,
+		Servicing: serviced, Collections: s.chain.collections, EndsOfDays: s.db.Days().Days,
 		Providers: func(context.Context) ([]web.ProviderStatus, error) {
 			return []web.ProviderStatus{{Name: "bureau", State: "closed", Requests: 3}}, nil
 		},
@@ -175,6 +184,15 @@ func (s *site) services(logger *slog.Logger) {
 		_, err := signs.AddAPIKey(s.t.Context(), platform, key, system)
 		require.NoError(s.t, err)
 	}
+}
+
+// collections wires what collects, by a clock.
+func (s *site) collections(serviced *servicing.Service, now clock.Clock, logger *slog.Logger) *collection.Service {
+	plans, err := collection.StandardPlans()
+	require.NoError(s.t, err)
+	return collection.NewService(collection.Deps{
+		Store: s.db.Collection(), Servicing: serviced, Plans: plans, Collector: collecting{}, Now: now, Logger: logger,
+	})
 }
 
 // requireNoSecrets looks for personal data in everything answered and logged.

@@ -23,6 +23,7 @@ import (
 	"loan310/app/reconciliation"
 	"loan310/app/security"
 	"loan310/app/servicing"
+	"loan310/app/servicing/collection"
 	"loan310/app/underwriting"
 	"loan310/scoring/evidence"
 )
@@ -50,6 +51,7 @@ type Chain interface {
 	SubmitStep(ctx context.Context, merchantID, key string, step StepSubmission) error
 	StartUnderwriting(ctx context.Context, applicationID, merchantID string) error
 	StartDrawdown(ctx context.Context, drawdownID, merchantID string) error
+	StartDebit(ctx context.Context, key, merchantID string) error
 	Ping(ctx context.Context) error
 }
 
@@ -165,6 +167,7 @@ type Deps struct {
 	Reconciler   *reconciliation.Service
 	Security     *security.Service
 	Servicing    *servicing.Service
+	Collections  *collection.Service
 	Chain        Chain
 	Idempotency  IdempotencyStore
 	// BodyKey keys the hashes that bind idempotency keys to bodies, for
@@ -240,6 +243,7 @@ func New(deps Deps) (http.Handler, huma.API) {
 	s.lineEndpoints()
 	s.drawdownEndpoints()
 	s.loanEndpoints()
+	s.debitEndpoints()
 	s.opsEndpoints()
 	s.payoutEndpoints()
 	s.reconciliationEndpoints()

@@ -267,7 +267,9 @@ func TestMoneyForWhatWasPaidMeanwhileIsCredit(t *testing.T) {
 		clock := &clockwork{}
 		clock.day(30, 9)
 		rail := newDebitRail(clock.now)
-		rail.answer = func(int, collection.Instruction) (bool, collection.Receipt, error) { return true, collection.Receipt{}, errLost }
+		rail.answer = func(int, collection.Instruction) (bool, collection.Receipt, error) {
+			return true, collection.Receipt{}, errLost
+		}
 		service := s.collecting(s.DB, rail, clock)
 		books := servicing.NewService(servicing.Deps{Store: s.Servicing(), Now: clock.now, Logger: slog.New(slog.DiscardHandler)})
 		l := s.loan(t, s.line(t, 600_00), 600_00)
@@ -402,7 +404,9 @@ func TestUnclearDebits(t *testing.T) {
 		require.False(t, d.Left())
 		require.Equal(t, collection.WaitsForRail, d.WaitsFor)
 
-		rail.answer = func(int, collection.Instruction) (bool, collection.Receipt, error) { return false, collection.Receipt{}, errLost }
+		rail.answer = func(int, collection.Instruction) (bool, collection.Receipt, error) {
+			return false, collection.Receipt{}, errLost
+		}
 		d, err = service.Advance(ctx, d.Key)
 		require.NoError(t, err)
 		require.Equal(t, collection.Unknown, d.State)
@@ -508,7 +512,9 @@ func TestMoneyForACancelledLoanIsCredit(t *testing.T) {
 		clock := &clockwork{}
 		clock.day(30, 9)
 		rail := newDebitRail(clock.now)
-		rail.answer = func(int, collection.Instruction) (bool, collection.Receipt, error) { return true, collection.Receipt{}, errLost }
+		rail.answer = func(int, collection.Instruction) (bool, collection.Receipt, error) {
+			return true, collection.Receipt{}, errLost
+		}
 		service := s.collecting(s.DB, rail, clock)
 		d0 := s.drawdown(t, s.line(t, 600_00), 600_00)
 		l := s.payOut(t, d0)

@@ -17,7 +17,7 @@ import (
 func (s *Stack) webDeps() web.Deps {
 	registry, metrics := s.metrics()
 	deps := web.Deps{
-		Merchants: s.Merchants, Underwriting: s.Underwriting, Drawdowns: s.Drawdowns, Servicing: s.Servicing, Reconciler: s.Reconciler, Security: s.Security,
+		Merchants: s.Merchants, Underwriting: s.Underwriting, Drawdowns: s.Drawdowns, Servicing: s.Servicing, Collections: s.Collections, Reconciler: s.Reconciler, Security: s.Security,
 		Chain: chain{s.Chain}, Idempotency: answers{s.DB.Idempotency()}, BodyKey: s.bodyKey, Sessions: s.DB.Sessions(),
 		Providers: s.providers, EndsOfDays: s.DB.Days().Days, Ledger: s.DB.Ledger(), Costs: s.DB.Portfolio(clock.Lender()), Prices: s.prices, ReasonText: scoring.ReasonText,
 		Ready:   s.checks(),

@@ -71,6 +71,14 @@ func NewService(deps Deps) *Service {
 	return &Service{deps: deps}
 }
 
+// At gives the service by another clock, for tests and simulations; servicing
+// must run by the same one.
+func (s *Service) At(serviced *servicing.Service, now clock.Clock) *Service {
+	deps := s.deps
+	deps.Servicing, deps.Now = serviced, now
+	return NewService(deps)
+}
+
 // Request is what somebody asks to be collected. Key is the caller's
 // idempotency key, unique within the loan.
 type Request struct {
