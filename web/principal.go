@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -81,7 +82,7 @@ const (
 func permissions() map[string][]caller {
 	own := []caller{merchantCaller, platformCaller}
 	ownOr := func(staff ...caller) []caller { return append(slices.Clone(own), staff...) }
-	return map[string][]caller{
+	table := map[string][]caller{
 		"request-code":         {anyone},
 		"create-session":       {anyone},
 		"create-staff-session": {anyone},
@@ -129,18 +130,6 @@ func permissions() map[string][]caller {
 		"decide-charge-off":  {operatorCaller, adminCaller},
 		"servicing-status":   {operatorCaller, adminCaller},
 
-		"open-debit":            ownOr(operatorCaller, adminCaller),
-		"get-debit":             ownOr(operatorCaller, analystCaller, adminCaller),
-		"list-debits":           ownOr(operatorCaller, analystCaller, adminCaller),
-		"list-reminders":        ownOr(operatorCaller, analystCaller, adminCaller),
-		"put-debit-consent":     own,
-		"get-debit-consent":     ownOr(operatorCaller, adminCaller),
-		"hold-debits":           {operatorCaller, adminCaller},
-		"ops-list-debits":       {operatorCaller, adminCaller},
-		"list-debit-cases":      {operatorCaller, adminCaller},
-		"propose-debit-outcome": {operatorCaller, adminCaller},
-		"approve-debit-outcome": {operatorCaller, adminCaller},
-
 		"list-providers":  {operatorCaller, adminCaller},
 		"list-payouts":    {operatorCaller, adminCaller},
 		"get-payout":      {operatorCaller, adminCaller},
@@ -159,6 +148,25 @@ func permissions() map[string][]caller {
 		"trial-balance":   {operatorCaller, adminCaller},
 		"ledger-journals": {operatorCaller, adminCaller},
 		"portfolio-cost":  {operatorCaller, analystCaller, adminCaller},
+	}
+	maps.Copy(table, debitPermissions(own, ownOr))
+	return table
+}
+
+// debitPermissions are those of what is collected from merchants' accounts.
+func debitPermissions(own []caller, ownOr func(...caller) []caller) map[string][]caller {
+	return map[string][]caller{
+		"open-debit":            ownOr(operatorCaller, adminCaller),
+		"get-debit":             ownOr(operatorCaller, analystCaller, adminCaller),
+		"list-debits":           ownOr(operatorCaller, analystCaller, adminCaller),
+		"list-reminders":        ownOr(operatorCaller, analystCaller, adminCaller),
+		"put-debit-consent":     own,
+		"get-debit-consent":     ownOr(operatorCaller, adminCaller),
+		"hold-debits":           {operatorCaller, adminCaller},
+		"ops-list-debits":       {operatorCaller, adminCaller},
+		"list-debit-cases":      {operatorCaller, adminCaller},
+		"propose-debit-outcome": {operatorCaller, adminCaller},
+		"approve-debit-outcome": {operatorCaller, adminCaller},
 	}
 }
 

@@ -24,6 +24,7 @@ func replayer(t *testing.T, replaced map[string]any) worker.WorkflowReplayer {
 		workflows.RegistrationName: workflows.Registration,
 		workflows.UnderwritingName: workflows.Underwriting,
 		workflows.DrawdownName:     workflows.Drawdown,
+		workflows.DebitName:        workflows.Debit,
 	} {
 		if other, ok := replaced[name]; ok {
 			function = other

@@ -15,6 +15,7 @@ import (
 	"loan310/app/drawdown"
 	"loan310/app/fault"
 	"loan310/app/merchant"
+	"loan310/app/servicing/collection"
 	"loan310/scoring"
 	"loan310/scoring/evidence"
 	"loan310/workflows"
@@ -132,6 +133,41 @@ func TestDrawdownWithoutHeadroomNeverPays(t *testing.T) {
 	env.OnActivity(activities.ReserveDrawdown, mock.Anything, "d1").Return(drawdown.Failed, nil).Once()
 	env.ExecuteWorkflow(workflows.DrawdownName, workflows.DrawdownInput{DrawdownID: "d1"})
 	require.NoError(t, env.GetWorkflowError())
+}
+
+func TestUnknownDebitIsAskedWithGrowingPatienceUntilSettled(t *testing.T) {
+	t.Parallel()
+	env := environment(t)
+	start := env.Now()
+	env.OnActivity(activities.AdvanceDebit, mock.Anything, "k1").Return(collection.Unknown, nil).Times(6)
+	env.OnActivity(activities.AdvanceDebit, mock.Anything, "k1").Return(collection.Collected, nil).Once()
+	env.ExecuteWorkflow(workflows.DebitName, workflows.DebitInput{Key: "k1"})
+	require.NoError(t, env.GetWorkflowError())
+	var state collection.State
+	require.NoError(t, env.GetWorkflowResult(&state))
+	require.Equal(t, collection.Collected, state)
+	require.Equal(t, 63*time.Second, env.Now().Sub(start).Round(time.Second)) // 1 + 2 + 4 + 8 + 16 + 32 s
+}
+
+func TestRefusedDebitEndsAtOnce(t *testing.T) {
+	t.Parallel()
+	env := environment(t)
+	env.OnActivity(activities.AdvanceDebit, mock.Anything, "k1").Return(collection.Failed, nil).Once()
+	env.ExecuteWorkflow(workflows.DebitName, workflows.DebitInput{Key: "k1"})
+	require.NoError(t, env.GetWorkflowError())
+}
+
+func TestDebitOfManyRoundsContinuesAsNewWithItsPatience(t *testing.T) {
+	t.Parallel()
+	env := environment(t)
+	env.OnActivity(activities.AdvanceDebit, mock.Anything, "k1").Return(collection.Unknown, nil)
+	env.ExecuteWorkflow(workflows.DebitName, workflows.DebitInput{Key: "k1", Round: 40})
+	again, ok := errors.AsType[*workflow.ContinueAsNewError](env.GetWorkflowError())
+	require.True(t, ok, "want continue-as-new, got %v", env.GetWorkflowError())
+	var next workflows.DebitInput
+	require.NoError(t, workflows.DecodeInput(again.Input, &next))
+	require.Equal(t, "k1", next.Key)
+	require.Greater(t, next.Round, 40)
 }
 
 func TestRegistrationAsksAgainWhileTheMerchantGoesOn(t *testing.T) {

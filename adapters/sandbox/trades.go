@@ -63,7 +63,8 @@ func (r *rail) trade(content string, drawn draw) (railFields, error) {
 	}
 	readable := json.Unmarshal([]byte(content), &asked) == nil
 	amount, badAmount := money.Parse(asked.TotalAmount)
-	if !readable || badAmount != nil || amount <= 0 || asked.OutTradeNo == "" || len(asked.OutTradeNo) > 64 || asked.Subject == "" || asked.ProductCode != withholding {
+	usable := badAmount == nil && amount > 0
+	if !readable || !usable || asked.OutTradeNo == "" || len(asked.OutTradeNo) > 64 || asked.Subject == "" || asked.ProductCode != withholding {
 		return businessFailed("ACQ.INVALID_PARAMETER"), nil
 	}
 	account, _, _ := strings.Cut(asked.Agreement.Number, ".")
@@ -100,7 +101,8 @@ func (r *rail) tradeQuery(content string) (railFields, error) {
 	var asked struct {
 		OutTradeNo string `json:"out_trade_no"`
 	}
-	if json.Unmarshal([]byte(content), &asked) != nil || asked.OutTradeNo == "" {
+	readable := json.Unmarshal([]byte(content), &asked) == nil
+	if !readable || asked.OutTradeNo == "" {
 		return businessFailed("ACQ.INVALID_PARAMETER"), nil
 	}
 	entry, known, err := r.core.trades.query(asked.OutTradeNo)

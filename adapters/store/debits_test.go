@@ -16,6 +16,7 @@ import (
 	"loan310/app/fault"
 	"loan310/app/ledger"
 	"loan310/app/money"
+	"loan310/app/reconciliation"
 	"loan310/app/servicing"
 	"loan310/app/servicing/collection"
 	"loan310/app/servicing/loan"
@@ -223,8 +224,10 @@ func TestManyCollectOneLoan(t *testing.T) {
 		for _, answer := range answers {
 			require.NoError(t, answer.err)
 		}
-		for range 20 { // what is left open is asked about
+		for range 20 { // what is left open is asked about, and what is still due collected
 			clock.pass(20 * time.Second)
+			_, err := services[0].CollectLoan(ctx, l.ID)
+			require.NoError(t, err)
 			keys, err := services[0].Unsettled(ctx, clock.now().Add(time.Hour), 100)
 			require.NoError(t, err)
 			for _, key := range keys {
@@ -539,5 +542,107 @@ func TestMoneyForACancelledLoanIsCredit(t *testing.T) {
 		_, err = books.Refund(ctx, repayment(l.ID, "again", 1, 0))
 		requireFault(t, err, fault.Invalid, loan.CodeRefundExceeds)
 		s.sound(t)
+	})
+}
+
+// wallet reconciles the wallet's day of the debits, with what arrived booked.
+func (s *suite) wallet(source reconciliation.Source, service *collection.Service, now func() time.Time) *reconciliation.Service {
+	return reconciliation.NewService(reconciliation.Deps{
+		Store: s.Reconciliation(), Sources: map[string]reconciliation.Source{"wallet": source},
+		Account: map[string]ledger.Account{"wallet": ledger.Settlement}, Now: now, Logger: slog.New(slog.DiscardHandler),
+		Arrived: func(ctx context.Context, key string, amount money.Amount) error {
+			_, err := service.Arrived(ctx, key, amount)
+			return err
+		},
+	})
+}
+
+// debitBill is the rail's own statement of a day, of its book.
+type debitBill struct {
+	rail  *debitRail
+	twice string // a key it shows twice
+	leave string // a key it leaves out
+}
+
+func (b *debitBill) Statement(_ context.Context, _ string, each func(reconciliation.Line) error) (string, error) {
+	b.rail.mu.Lock()
+	defer b.rail.mu.Unlock()
+	n := 0
+	for key, amount := range b.rail.taken {
+		times := 1
+		if key == b.twice {
+			times = 2
+		}
+		if key == b.leave {
+			times = 0
+		}
+		for range times {
+			n++
+			if err := each(reconciliation.Line{N: n, Key: key, Ref: "R" + key, Direction: reconciliation.In, Amount: amount, At: b.rail.now()}); err != nil {
+				return "", err
+			}
+		}
+	}
+	return "hash", nil
+}
+
+// Three debits: one collected, one whose answer was lost, one given up that
+// the rail took after all. The statement books the last two; what the rail
+// shows twice, or not at all, is a break.
+func TestTheStatementSettlesDebits(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(s *suite) {
+		t := s.t
+		ctx := t.Context()
+		clock := &clockwork{}
+		clock.day(30, 9)
+		rail := newDebitRail(clock.now)
+		service := s.collecting(s.DB, rail, clock)
+		var keys []string
+		for i := range 3 {
+			l := s.loan(t, s.line(t, 600_00), 600_00)
+			d, err := service.CollectLoan(ctx, l.ID)
+			require.NoError(t, err)
+			keys = append(keys, d.Key)
+			if i > 0 {
+				rail.answer = func(int, collection.Instruction) (bool, collection.Receipt, error) {
+					return i == 1, collection.Receipt{}, errLost
+				}
+			}
+			_, err = service.Advance(ctx, d.Key)
+			require.NoError(t, err)
+		}
+		clock.pass(16 * time.Minute)
+		given, err := service.Advance(ctx, keys[2])
+		require.NoError(t, err)
+		require.Equal(t, collection.Failed, given.State)
+		rail.taken[keys[2]], rail.times[keys[2]] = given.Amount, 1
+
+		source := &debitBill{rail: rail}
+		reconciler := s.wallet(source, service, clock.now)
+		run, err := reconciler.Run(ctx, "wallet", "2026-12-11")
+		require.NoError(t, err)
+		require.Zero(t, run.Breaks)
+		require.Zero(t, run.Lost)
+		require.Equal(t, 3, run.Matched)
+		require.Equal(t, money.Amount(3*103_53), run.Ours.In)
+		require.Equal(t, money.Amount(3*103_53), run.Ledger)
+		for _, key := range keys {
+			d, err := service.Debit(ctx, key)
+			require.NoError(t, err)
+			require.Equal(t, collection.Collected, d.State)
+		}
+		s.sound(t)
+
+		source.twice, source.leave = keys[0], keys[1]
+		run, err = reconciler.Run(ctx, "wallet", "2026-12-11")
+		require.NoError(t, err)
+		require.Equal(t, 2, run.Breaks)
+		require.Equal(t, 1, run.DoublePaid)
+		require.Equal(t, 1, run.Lost)
+		breaks, err := reconciler.Breaks(ctx, false, 10)
+		require.NoError(t, err)
+		require.Len(t, breaks, 2)
+		require.Contains(t, breaks[0].Subject, "loan/")
 	})
 }

@@ -458,8 +458,11 @@ func TestALoanWhosePayoutCameBackNeverWas(t *testing.T) {
 		view, err := s.Drawdowns().Line(ctx, line.ID)
 		require.NoError(t, err)
 		require.Zero(t, view.Used)
-		_, err = s.servicing(41).Repay(ctx, repayment(l.ID, "more", 1_00, 0))
+		_, err = s.servicing(41).Charge(ctx, command(l.ID, "fee"), 1_00)
 		requireFault(t, err, fault.Conflict, servicing.CodeCancelled)
+		more, err := s.servicing(41).Repay(ctx, repayment(l.ID, "more", 1_00, 0))
+		require.NoError(t, err, "what arrives nevertheless is the merchant's")
+		require.Equal(t, money.Amount(201_00), more.Loan.Credit)
 		s.sound(t)
 	})
 }

@@ -49,6 +49,11 @@ func TestEveryDifferenceHasItsReason(t *testing.T) {
 		"came back, we know":               {lines{out(100), back}, 0, ours(reconciliation.Undone, noon), nil},
 		"collected on both sides":          {lines{back}, 0, in(reconciliation.Moved), nil},
 		"collected twice":                  {lines{back, back}, 0, in(reconciliation.Moved), []reconciliation.Reason{reconciliation.TwiceAtRail}},
+		"collected once more another day":  {lines{back}, 1, in(reconciliation.Moved), []reconciliation.Reason{reconciliation.TwiceAtRail}},
+		"collected the day before there":   {nil, 1, in(reconciliation.Moved), []reconciliation.Reason{reconciliation.Late}},
+		"collected, the rail lacks it":     {nil, 0, in(reconciliation.Moved), []reconciliation.Reason{reconciliation.MissingAtRail}},
+		"collected, not known yet":         {lines{back}, 0, in(reconciliation.Open), []reconciliation.Reason{reconciliation.UnknownHere}},
+		"collected and given back there":   {lines{back, out(100)}, 0, in(reconciliation.Moved), []reconciliation.Reason{reconciliation.ReversedThere}},
 		"collected, we hold it as refused": {lines{back}, 0, in(reconciliation.NotMoved), []reconciliation.Reason{reconciliation.MissingHere}},
 	} {
 		t.Run(name, func(t *testing.T) {

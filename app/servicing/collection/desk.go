@@ -19,7 +19,7 @@ const (
 // CaseReason is why a person must look at a debit.
 type CaseReason string
 
-// Reasons of cases.
+// CaseUnknown is the reason of a debit that nobody could settle for long.
 const CaseUnknown CaseReason = "unknown_too_long"
 
 // CaseState is where a case stands.
