@@ -94,7 +94,8 @@ func check(in *Input) error {
 		return fmt.Errorf("%w: no moment of decision (evidence as of)", ErrInput)
 	case applicant.AmountWanted < 0 || applicant.AmountWanted > maxRow || applicant.OpenExposure < 0 || applicant.OpenExposure > maxRow:
 		return fmt.Errorf("%w: amount wanted or owed out of range", ErrInput)
-	case applicant.LoansRepaid < 0 || applicant.WorstDPD < 0 || applicant.CurrentDPD < 0 || applicant.OtherOpen < 0 || applicant.DeclinedRecents < 0:
+	case applicant.LoansRepaid < 0 || applicant.WorstDPD < 0 || applicant.CurrentDPD < 0 || applicant.OtherOpen < 0 || applicant.DeclinedRecents < 0 ||
+		applicant.LoansRestructured < 0 || applicant.LoansChargedOff < 0:
 		return fmt.Errorf("%w: a negative count in the applicant", ErrInput)
 	}
 	for source, meta := range in.Evidence.Meta {

@@ -3,6 +3,7 @@ package web_test
 import (
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -18,7 +19,7 @@ func TestWhereAnApplicationComesFromIsBelievedFromPlatformsOnly(t *testing.T) {
 	connected := func(c client, options ...func(*http.Request)) map[evidence.IdentifierKind]int64 {
 		sent := c.call(http.MethodPost, "/api/merchants/"+c.merchantID+"/applications", from, options...)
 		require.Equal(t, http.StatusAccepted, sent.status, sent.text)
-		around, err := s.db.Relations().Around(t.Context(), c.merchantID, "")
+		around, err := s.db.Relations().Around(t.Context(), c.merchantID, "", time.Now())
 		require.NoError(t, err)
 		degrees := map[evidence.IdentifierKind]int64{}
 		for _, shared := range around.Shared {

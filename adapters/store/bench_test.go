@@ -97,7 +97,7 @@ func BenchmarkReads(b *testing.B) {
 			many(b, 1, func() error { _, err := s.Drawdowns().Line(b.Context(), line.ID); return err })
 		})
 		b.Run("standing", func(b *testing.B) {
-			many(b, 1, func() error { _, err := s.Underwriting().Standing(b.Context(), line.MerchantID, ""); return err })
+			many(b, 1, func() error { _, err := s.Underwriting().Standing(b.Context(), line.MerchantID, "", now()); return err })
 		})
 	})
 }

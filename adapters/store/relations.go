@@ -114,13 +114,12 @@ func (b relationBook) NoteCustomers(ctx context.Context, merchantID string, kind
 	return failed("noting customers", err)
 }
 
-// Around reads a merchant's neighbourhood, in one transaction that sees one
-// moment.
-func (b relationBook) Around(ctx context.Context, merchantID, applicationID string) (*evidence.Relations, error) {
+// Around reads a merchant's neighbourhood as of a moment, in one transaction.
+func (b relationBook) Around(ctx context.Context, merchantID, applicationID string, asOf time.Time) (*evidence.Relations, error) {
 	var around *evidence.Relations
 	err := b.db.seeing(ctx, func(ctx context.Context, tx *gorm.DB) error {
 		var err error
-		around, err = relations.Around(relationIndex{ctx, tx, b.db.dialect, b.db.clock(), applicationID}, merchantID)
+		around, err = relations.Around(relationIndex{ctx, tx, b.db.dialect, asOf, applicationID}, merchantID)
 		return err
 	})
 	return around, failed("reading relations", err)

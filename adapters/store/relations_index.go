@@ -141,20 +141,22 @@ func (x relationIndex) Book() (evidence.BookRate, error) {
 	return evidence.BookRate{Applied72H: row.Near, Applied90D: row.Base}, err
 }
 
-// Standing gives what is known of some merchants. Arrears and defaults stay
-// zero until repayments are stored.
+// Standing gives what is known of some merchants as of the moment.
 func (x relationIndex) Standing(merchants []string) ([]evidence.RelatedMerchant, error) {
 	type standingRow struct {
 		ID       string
 		Orders   int64
 		Drew     int64
 		Declined int64
+		Loans    int64
 	}
 	rows, err := query[standingRow](x.ctx, x.tx, `SELECT m.id,
 		COALESCE((SELECT orders FROM merchant_customers WHERE merchant_id = m.id), 0) AS orders,
 		(SELECT COUNT(*) FROM lines WHERE merchant_id = m.id AND used_fen > 0) AS drew,
-		(SELECT COUNT(*) FROM decisions WHERE merchant_id = m.id AND application_id <> ? AND outcome = 'declined' AND decided_at > ?) AS declined
-		FROM merchants m WHERE m.id IN ?`, x.exclude, x.at.Add(-declineMemory).UnixMicro(), padded(merchants))
+		(SELECT COUNT(*) FROM decisions WHERE merchant_id = m.id AND application_id <> ? AND outcome = 'declined'
+			AND decided_at > ? AND decided_at <= ?) AS declined,
+		(SELECT COUNT(*) FROM loans WHERE merchant_id = m.id) AS loans
+		FROM merchants m WHERE m.id IN ?`, x.exclude, x.at.Add(-declineMemory).UnixMicro(), x.at.UnixMicro(), padded(merchants))
 	if err != nil {
 		return nil, err
 	}
@@ -162,10 +164,22 @@ func (x relationIndex) Standing(merchants []string) ([]evidence.RelatedMerchant,
 	if err != nil {
 		return nil, err
 	}
+	var borrowers []string
+	for _, row := range rows {
+		if row.Loans > 0 {
+			borrowers = append(borrowers, row.ID)
+		}
+	}
+	did, err := behaviours(x.ctx, x.tx, borrowers, x.at)
+	if err != nil {
+		return nil, err
+	}
 	list := make([]evidence.RelatedMerchant, len(rows))
 	for i, row := range rows {
+		behaviour := did[row.ID]
 		list[i] = evidence.RelatedMerchant{
-			ID: row.ID, Committed: committed[row.ID], Borrowed: row.Drew > 0, Declines30: row.Declined, Orders: row.Orders,
+			ID: row.ID, Committed: committed[row.ID], Borrowed: row.Drew > 0 || behaviour.Loans > 0, Declines30: row.Declined, Orders: row.Orders,
+			CurrentDPD: int64(behaviour.DPD), WorstDPD: int64(behaviour.WorstDPD), Defaults: int64(behaviour.Bad),
 		}
 	}
 	return list, nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -66,7 +67,7 @@ func TestWhatConnectsMerchantsIsFoundByKeyedHash(t *testing.T) {
 		require.NoError(t, s.Relations().NoteCustomers(ctx, b.ID, kinds, customers[:1], 50, now()))
 		requireFault(t, s.Relations().NoteCustomers(ctx, "nobody", kinds, customers, 1, now()), fault.NotFound, fault.CodeNotFound)
 
-		around, err := s.Relations().Around(ctx, a.ID, first.ID)
+		around, err := s.Relations().Around(ctx, a.ID, first.ID, now())
 		require.NoError(t, err)
 		require.Len(t, around.Merchants, 2)
 		require.Equal(t, map[evidence.IdentifierKind]int64{
@@ -83,10 +84,10 @@ func TestWhatConnectsMerchantsIsFoundByKeyedHash(t *testing.T) {
 		for _, m := range around.Merchants {
 			require.Equal(t, map[string]int64{a.ID: 100, b.ID: 50}[m.ID], m.Orders)
 		}
-		lone, err := s.Relations().Around(ctx, alone.ID, "")
+		lone, err := s.Relations().Around(ctx, alone.ID, "", now())
 		require.NoError(t, err)
 		require.Len(t, lone.Merchants, 1)
-		again, err := s.Relations().Around(ctx, a.ID, first.ID)
+		again, err := s.Relations().Around(ctx, a.ID, first.ID, now())
 		require.NoError(t, err)
 		require.Equal(t, around, again)
 	})
@@ -100,7 +101,7 @@ func TestANewPayoutAccountConnectsToo(t *testing.T) {
 		b.Payout.Number = a.Payout.Number
 		_, err := s.Merchants().Update(t.Context(), b, entry("merchant.changed", "merchant/"+b.ID))
 		require.NoError(t, err)
-		around, err := s.Relations().Around(t.Context(), a.ID, "")
+		around, err := s.Relations().Around(t.Context(), a.ID, "", now())
 		require.NoError(t, err)
 		require.Len(t, around.Merchants, 2)
 	})
@@ -115,7 +116,7 @@ func TestAHubIsReadUpToItsBound(t *testing.T) {
 			last = s.stranger(t)
 			s.applyFrom(t, last.ID, underwriting.Origin{IP: "115.236.4.7"})
 		}
-		around, err := s.Relations().Around(t.Context(), last.ID, "")
+		around, err := s.Relations().Around(t.Context(), last.ID, "", now())
 		require.NoError(t, err)
 		require.Len(t, around.Merchants, 1)
 		require.Equal(t, int64(evidence.MaxHolders+1), kindsOf(around)[evidence.LinkIP])
@@ -189,10 +190,13 @@ func (none[T]) Fetch(context.Context, underwriting.Query, func(*T) error) (under
 	return underwriting.Fetched{}, nil
 }
 
-func decider(db *store.DB) *underwriting.Service {
+func decider(db *store.DB) *underwriting.Service { return deciderAt(db, now) }
+
+// deciderAt is an underwriting that runs by another clock than the store.
+func deciderAt(db *store.DB, clock func() time.Time) *underwriting.Service {
 	return underwriting.NewService(underwriting.Deps{
 		Store: db.Underwriting(), Evidence: db.Evidence(), Progress: db.Progress(), Relations: db.Relations(), Engine: grouped{1_000_000 * money.Yuan},
-		Strategy: []byte("{}"), Now: now, NewID: ident.NewID, Logger: slog.New(slog.DiscardHandler),
+		Strategy: []byte("{}"), Now: clock, NewID: ident.NewID, Logger: slog.New(slog.DiscardHandler),
 		Feeds: underwriting.Feeds{
 			Orders: none[evidence.Order]{}, Waybills: none[evidence.Waybill]{}, Transactions: none[evidence.Transaction]{},
 			Bills: none[evidence.UtilityBill]{}, Bureau: none[evidence.BureauReport]{}, Registry: none[evidence.RegistryRecord]{},

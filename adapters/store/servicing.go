@@ -153,8 +153,8 @@ type bookedRow struct {
 	AmountFen     *int64
 }
 
-// recordsOf reads events and journals of locked or frozen loans.
-func recordsOf(ctx context.Context, tx *gorm.DB, rows []loanRow) ([]servicing.Record, error) {
+// eventsOf reads loans with their events, and gives them by id as well.
+func eventsOf(ctx context.Context, tx *gorm.DB, rows []loanRow) ([]servicing.Record, map[string]*servicing.Record, error) {
 	records := make([]servicing.Record, len(rows))
 	byID := make(map[string]*servicing.Record, len(rows))
 	ids := make([]string, len(rows))
@@ -165,12 +165,26 @@ func recordsOf(ctx context.Context, tx *gorm.DB, rows []loanRow) ([]servicing.Re
 	in, args := among(ids)
 	events, err := query[loanEventRow](ctx, tx, "SELECT loan_id, payload_hash, event FROM loan_events WHERE loan_id IN "+in+" ORDER BY loan_id, seq", args...)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, row := range events {
 		record := byID[row.LoanID]
 		record.Events = append(record.Events, servicing.Recorded{Event: row.Event.of, PayloadHash: row.PayloadHash})
 	}
+	return records, byID, nil
+}
+
+// recordsOf reads events and journals of locked or frozen loans.
+func recordsOf(ctx context.Context, tx *gorm.DB, rows []loanRow) ([]servicing.Record, error) {
+	records, byID, err := eventsOf(ctx, tx, rows)
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]string, len(rows))
+	for i := range rows {
+		ids[i] = rows[i].ID
+	}
+	in, args := among(ids)
 	booked, err := query[bookedRow](ctx, tx, `SELECT b.loan_id, b.journal_id, b.entry_key, b.revision, b.on_day, b.reversed_cause, p.account, p.amount_fen
 		FROM loan_journals b LEFT JOIN postings p ON p.journal_id = b.journal_id AND b.reversed_cause IS NULL
 		WHERE b.loan_id IN `+in+" ORDER BY b.loan_id, b.entry_key, b.revision, p.n", args...)

@@ -4,8 +4,11 @@ import (
 	"context"
 	"time"
 
+	"gorm.io/gorm"
+
 	"loan310/app/merchant"
 	"loan310/app/money"
+	"loan310/app/servicing"
 	"loan310/app/underwriting"
 	"loan310/scoring"
 	"loan310/scoring/evidence"
@@ -21,20 +24,24 @@ type standingRow struct {
 	Open     int64
 	Declined int64
 	First    *int64 // a loan was first paid out
+	Loans    int64
 }
 
-// Standing reads a merchant as an applicant, in one statement and so as of
-// one moment. Exposure is everything drawn or promised on its lines. Consents
-// are valid when that step is verified and at least one is in force; a source
-// without consent is withheld, which is for the policy to judge. Arrears and
-// loans repaid stay zero until repayments are stored.
-func (s underwritings) Standing(ctx context.Context, merchantID, exclude string) (underwriting.Standing, error) {
+// Standing reads a merchant as an applicant as of a moment: what was dated or
+// recorded after it of loans, decisions and payouts changes nothing. Exposure
+// is everything drawn or promised on its lines now. Consents are valid when
+// that step is verified and at least one is in force; a source without consent
+// is withheld, which is for the policy to judge.
+func (s underwritings) Standing(ctx context.Context, merchantID, exclude string, asOf time.Time) (underwriting.Standing, error) {
+	since, until := asOf.Add(-declineMemory).UnixMicro(), asOf.UnixMicro()
 	row, err := queryOne[standingRow](ctx, s.db.engine.reader(), `SELECT m.*,
 		(SELECT CAST(COALESCE(SUM(used_fen), 0) AS BIGINT) FROM lines WHERE merchant_id = m.id) AS exposure,
 		(SELECT COUNT(*) FROM applications WHERE merchant_id = m.id AND id <> ? AND state IN ('submitted', 'deferred', 'approved')) AS open,
-		(SELECT COUNT(*) FROM decisions WHERE merchant_id = m.id AND application_id <> ? AND outcome = 'declined' AND decided_at > ?) AS declined,
-		(SELECT MIN(settled_at) FROM drawdowns WHERE merchant_id = m.id AND state = 'paid') AS first
-		FROM merchants m WHERE m.id = ?`, exclude, exclude, s.db.clock().Add(-declineMemory).UnixMicro(), merchantID)
+		(SELECT COUNT(*) FROM decisions WHERE merchant_id = m.id AND application_id <> ? AND outcome = 'declined'
+			AND decided_at > ? AND decided_at <= ?) AS declined,
+		(SELECT MIN(settled_at) FROM drawdowns WHERE merchant_id = m.id AND state = 'paid' AND settled_at <= ?) AS first,
+		(SELECT COUNT(*) FROM loans WHERE merchant_id = m.id) AS loans
+		FROM merchants m WHERE m.id = ?`, exclude, exclude, since, until, until, merchantID)
 	if err != nil {
 		return underwriting.Standing{}, failed("reading a merchant's standing", missing("merchant", err))
 	}
@@ -43,12 +50,26 @@ func (s underwritings) Standing(ctx context.Context, merchantID, exclude string)
 		return underwriting.Standing{}, failed("reading a merchant's standing", err)
 	}
 	standing := standingOf(m)
-	standing.Applicant.OpenExposure = money.Amount(row.Exposure)
-	standing.Applicant.OtherOpen = row.Open
-	standing.Applicant.DeclinedRecents = row.Declined
+	applicant := &standing.Applicant
+	applicant.OpenExposure, applicant.OtherOpen, applicant.DeclinedRecents = money.Amount(row.Exposure), row.Open, row.Declined
 	if row.First != nil {
-		standing.Applicant.FirstLoanAt = time.UnixMicro(*row.First).UTC()
+		applicant.FirstLoanAt = time.UnixMicro(*row.First).UTC()
 	}
+	if row.Loans == 0 {
+		return standing, nil
+	}
+	var found map[string]servicing.Behaviour
+	err = s.db.seeing(ctx, func(ctx context.Context, tx *gorm.DB) error {
+		var err error
+		found, err = behaviours(ctx, tx, []string{merchantID}, asOf)
+		return err
+	})
+	if err != nil {
+		return underwriting.Standing{}, failed("reading a merchant's loans", err)
+	}
+	behaviour := found[merchantID]
+	applicant.LoansRepaid, applicant.CurrentDPD, applicant.WorstDPD = int64(behaviour.Repaid), int64(behaviour.DPD), int64(behaviour.WorstDPD)
+	applicant.LoansRestructured, applicant.LoansChargedOff = int64(behaviour.Restructured), int64(behaviour.ChargedOff)
 	return standing, nil
 }
 

@@ -105,7 +105,7 @@ func TestUnderwritingErrors(t *testing.T) {
 		requireFault(t, err, fault.NotFound, fault.CodeNotFound)
 		_, err = u.Line(ctx, "none")
 		requireFault(t, err, fault.NotFound, fault.CodeNotFound)
-		_, err = u.Standing(ctx, "none", "")
+		_, err = u.Standing(ctx, "none", "", now())
 		requireFault(t, err, fault.NotFound, fault.CodeNotFound)
 		_, err = u.Strategy(ctx, "none")
 		requireFault(t, err, fault.NotFound, fault.CodeNotFound)
@@ -217,12 +217,12 @@ func TestStandingTellsWhatWeKnow(t *testing.T) {
 		_, err = s.Merchants().Update(ctx, m, entry("consent.withdrawn", "merchant/"+m.ID))
 		require.NoError(t, err)
 
-		standing, err := s.Underwriting().Standing(ctx, line.MerchantID, "")
+		standing, err := s.Underwriting().Standing(ctx, line.MerchantID, "", now().Add(time.Minute))
 		require.NoError(t, err)
 		require.Zero(t, standing.Applicant.FirstLoanAt, "reserved is not paid out")
 		settled, err := s.Drawdowns().SettlePaid(ctx, d.ID, d.ID+":payout", "rail-1", paid(d), entry("drawdown.paid", "drawdown/"+d.ID))
 		require.NoError(t, err)
-		standing, err = s.Underwriting().Standing(ctx, line.MerchantID, "")
+		standing, err = s.Underwriting().Standing(ctx, line.MerchantID, "", now().Add(time.Minute))
 		require.NoError(t, err)
 		require.Equal(t, scoring.Applicant{
 			FirstLoanAt: settled.SettledAt,
@@ -237,7 +237,12 @@ func TestStandingTellsWhatWeKnow(t *testing.T) {
 		require.Equal(t, "zh-CN", standing.Language)
 		require.Equal(t, []evidence.Source{evidence.Marketplace, evidence.Bank, evidence.Utility, evidence.Bureau, evidence.Registry}, standing.Consents)
 
-		deciding, err := s.Underwriting().Standing(ctx, line.MerchantID, open.ID)
+		earlier, err := s.Underwriting().Standing(ctx, line.MerchantID, "", now().Add(-time.Second))
+		require.NoError(t, err)
+		require.Zero(t, earlier.Applicant.DeclinedRecents, "declined later")
+		require.Zero(t, earlier.Applicant.FirstLoanAt, "paid out later")
+
+		deciding, err := s.Underwriting().Standing(ctx, line.MerchantID, open.ID, now().Add(time.Minute))
 		require.NoError(t, err)
 		require.Zero(t, deciding.Applicant.OtherOpen)
 	})

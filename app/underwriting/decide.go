@@ -27,7 +27,8 @@ func (s *Service) KnockOut(ctx context.Context, applicationID string) (Decision,
 	if application.DecisionID != "" {
 		return Decision{}, false, nil
 	}
-	applicant, err := s.applicant(ctx, application)
+	asOf := s.deps.Now()
+	applicant, err := s.applicant(ctx, application, asOf)
 	if err != nil {
 		return Decision{}, false, err
 	}
@@ -35,7 +36,7 @@ func (s *Service) KnockOut(ctx context.Context, applicationID string) (Decision,
 	if len(reasons) == 0 {
 		return Decision{}, false, nil
 	}
-	snapshot := s.snapshot(applicant, nil, true)
+	snapshot := s.snapshot(applicant, nil, asOf, true)
 	verdict := knockedOut(s.deps.Engine, reasons)
 	decision, err := s.store(ctx, application, 1, snapshot, verdict, nil)
 	return decision, true, err
@@ -77,20 +78,21 @@ func (s *Service) Decide(ctx context.Context, applicationID string, seq int, met
 // between and have taken what it counted on. Carriers are asked once: spots
 // keeps their answers for the next time.
 func (s *Service) decideOnce(ctx context.Context, application Application, seq int, metas []evidence.Meta, spots **evidence.Meta, final bool) (Decision, error) {
-	applicant, err := s.applicant(ctx, application)
+	asOf := s.deps.Now() // the last source has answered
+	applicant, err := s.applicant(ctx, application, asOf)
 	if err != nil {
 		return Decision{}, err
 	}
 	var near []string
 	if s.deps.Relations != nil {
 		var meta evidence.Meta
-		meta, near = s.readRelations(ctx, application)
+		meta, near = s.readRelations(ctx, application, asOf)
 		metas = append(metas, meta)
 	}
 	if *spots != nil {
 		metas = append(metas, **spots)
 	}
-	snapshot := s.snapshot(applicant, metas, final)
+	snapshot := s.snapshot(applicant, metas, asOf, final)
 	verdict, err := s.judge(ctx, s.deps.Engine, snapshot)
 	if err != nil {
 		return Decision{}, err
@@ -109,8 +111,10 @@ func (s *Service) decideOnce(ctx context.Context, application Application, seq i
 	return s.store(ctx, application, seq, snapshot, verdict, near, checked)
 }
 
-func (s *Service) applicant(ctx context.Context, application Application) (scoring.Applicant, error) {
-	standing, err := s.deps.Store.Standing(ctx, application.MerchantID, application.ID)
+// applicant is the merchant with its request as of the moment of decision, one
+// moment for what sources say, for our own loans and for connected merchants.
+func (s *Service) applicant(ctx context.Context, application Application, asOf time.Time) (scoring.Applicant, error) {
+	standing, err := s.deps.Store.Standing(ctx, application.MerchantID, application.ID, asOf)
 	if err != nil {
 		return scoring.Applicant{}, err
 	}
@@ -119,11 +123,11 @@ func (s *Service) applicant(ctx context.Context, application Application) (scori
 	return applicant, nil
 }
 
-// snapshot is taken after the last source has answered: nothing they said is
-// later than it.
-func (s *Service) snapshot(applicant scoring.Applicant, metas []evidence.Meta, final bool) Snapshot {
+// snapshot is as of a moment after the last source has answered: nothing they
+// said is later than it.
+func (s *Service) snapshot(applicant scoring.Applicant, metas []evidence.Meta, asOf time.Time, final bool) Snapshot {
 	return Snapshot{
-		AsOf: s.deps.Now(), Applicant: applicant, Evidence: metas, Final: final,
+		AsOf: asOf, Applicant: applicant, Evidence: metas, Final: final,
 		Strategy: s.deps.Engine.Versions().StrategyHash,
 	}
 }
@@ -296,7 +300,8 @@ func (s *Service) AnswerUnjudged(ctx context.Context, applicationID string, seq 
 	if application.State == Deferred && !final {
 		return false, nil
 	}
-	applicant, err := s.applicant(ctx, application)
+	asOf := s.deps.Now()
+	applicant, err := s.applicant(ctx, application, asOf)
 	if err != nil {
 		return false, err
 	}
@@ -307,6 +312,6 @@ func (s *Service) AnswerUnjudged(ctx context.Context, applicationID string, seq 
 	if final {
 		verdict.Outcome, verdict.RetryAfter = scoring.Declined, 1
 	}
-	_, err = s.store(ctx, application, seq, s.snapshot(applicant, metas, final), verdict, nil)
+	_, err = s.store(ctx, application, seq, s.snapshot(applicant, metas, asOf, final), verdict, nil)
 	return err == nil, err
 }

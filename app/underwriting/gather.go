@@ -30,7 +30,7 @@ func (s *Service) Gather(ctx context.Context, applicationID string, again []evid
 	if err != nil {
 		return nil, err
 	}
-	standing, err := s.deps.Store.Standing(ctx, application.MerchantID, applicationID)
+	standing, err := s.deps.Store.Standing(ctx, application.MerchantID, applicationID, s.deps.Now())
 	if err != nil {
 		return nil, err
 	}

@@ -47,9 +47,9 @@ type RelationBook interface {
 	// NoteCustomers replaces a merchant's identifiers of these kinds;
 	// customers were counted over so many orders.
 	NoteCustomers(ctx context.Context, merchantID string, kinds []evidence.IdentifierKind, found []relations.Found, orders int64, at time.Time) error
-	// Around reads a merchant's neighbourhood as of now; the application named
-	// is left out of what is committed.
-	Around(ctx context.Context, merchantID, applicationID string) (*evidence.Relations, error)
+	// Around reads a merchant's neighbourhood as of a moment; the application
+	// named is left out of what is committed.
+	Around(ctx context.Context, merchantID, applicationID string, asOf time.Time) (*evidence.Relations, error)
 }
 
 // groupTries is how often a decision is made again because connected
@@ -60,11 +60,11 @@ const groupTries = 12
 // readRelations reads the neighbourhood and stores it as evidence, so that
 // the decision replays from it. One that cannot be read is down, which is an
 // answer: the features of it are missing.
-func (s *Service) readRelations(ctx context.Context, application Application) (evidence.Meta, []string) {
+func (s *Service) readRelations(ctx context.Context, application Application, asOf time.Time) (evidence.Meta, []string) {
 	var meta evidence.Meta
-	around, err := s.deps.Relations.Around(ctx, application.MerchantID, application.ID)
+	around, err := s.deps.Relations.Around(ctx, application.MerchantID, application.ID, asOf)
 	if err == nil {
-		meta, err = s.storeRelations(ctx, application.ID, around)
+		meta, err = s.storeRelations(ctx, application.ID, around, asOf)
 	}
 	if err != nil {
 		s.deps.Logger.WarnContext(ctx, "relations not read", "application_id", application.ID, "error", err)
@@ -80,7 +80,7 @@ func (s *Service) readRelations(ctx context.Context, application Application) (e
 	return meta, near
 }
 
-func (s *Service) storeRelations(ctx context.Context, applicationID string, around *evidence.Relations) (evidence.Meta, error) {
+func (s *Service) storeRelations(ctx context.Context, applicationID string, around *evidence.Relations, asOf time.Time) (evidence.Meta, error) {
 	sink, err := s.deps.Evidence.Begin(ctx, applicationID, evidence.OwnRelations)
 	if err != nil {
 		return evidence.Meta{}, fmt.Errorf("begin relations: %w", err)
@@ -89,8 +89,7 @@ func (s *Service) storeRelations(ctx context.Context, applicationID string, arou
 	if err := json.NewEncoder(sink).Encode(around); err != nil {
 		return evidence.Meta{}, fmt.Errorf("write relations: %w", err)
 	}
-	now := s.deps.Now()
-	return sink.Commit(ctx, evidence.Meta{Source: evidence.OwnRelations, State: evidence.Known, Rows: 1, DataAsOf: now, FetchedAt: now})
+	return sink.Commit(ctx, evidence.Meta{Source: evidence.OwnRelations, State: evidence.Known, Rows: 1, DataAsOf: asOf, FetchedAt: s.deps.Now()})
 }
 
 // noted passes a source's rows on and notes, before they are committed, what

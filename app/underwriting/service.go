@@ -121,7 +121,7 @@ func (s *Service) Submit(ctx context.Context, id, merchantID string, wanted mone
 	if wanted < MinWanted || wanted > MaxWanted {
 		return Application{}, fault.Field("amount_fen", CodeAmount, "Ask for an amount from %s to %s yuan.", MinWanted, MaxWanted)
 	}
-	standing, err := s.deps.Store.Standing(ctx, merchantID, "")
+	standing, err := s.deps.Store.Standing(ctx, merchantID, "", s.deps.Now())
 	if err != nil {
 		return Application{}, err
 	}

@@ -144,9 +144,11 @@ type Store interface {
 	// LinesOf lists a merchant's lines, newest first.
 	LinesOf(ctx context.Context, merchantID string) ([]Line, error)
 	// Standing reads what we know of a merchant as an applicant: state,
-	// consents, exposure, repaid loans. AppliedAt, AmountWanted and Purpose
-	// are left for the caller; exclude is the application being decided.
-	Standing(ctx context.Context, merchantID, exclude string) (Standing, error)
+	// consents, exposure, and what it did with its loans as was known at
+	// asOf; events recorded or dated after it change nothing. AppliedAt,
+	// AmountWanted and Purpose are left for the caller; exclude is the
+	// application being decided.
+	Standing(ctx context.Context, merchantID, exclude string, asOf time.Time) (Standing, error)
 	// Watch gives a channel that is signalled when the application may stand
 	// otherwise, and a function that stops it. Signals may be spurious or
 	// coalesced; what other processes change is signalled a little later.

@@ -43,7 +43,7 @@ func StatesOf(states map[evidence.Source]evidence.State) (list SourceStates) {
 }
 
 func applicantInts() []string {
-	return []string{"amount_wanted_fen", "open_exposure_fen", "loans_repaid", "worst_dpd_days", "current_dpd_days", "other_open", "declined_recents"}
+	return []string{"amount_wanted_fen", "open_exposure_fen", "loans_repaid", "worst_dpd_days", "current_dpd_days", "loans_restructured", "loans_charged_off", "other_open", "declined_recents"}
 }
 
 func applicantTexts() []string { return []string{"purpose", "region", "industry"} }

@@ -40,6 +40,10 @@ func ownNumber(name string) func(*Facts) int64 {
 		return func(f *Facts) int64 { return f.Applicant.WorstDPD }
 	case "current_dpd_days":
 		return func(f *Facts) int64 { return f.Applicant.CurrentDPD }
+	case "loans_restructured":
+		return func(f *Facts) int64 { return f.Applicant.LoansRestructured }
+	case "loans_charged_off":
+		return func(f *Facts) int64 { return f.Applicant.LoansChargedOff }
 	case "other_open":
 		return func(f *Facts) int64 { return f.Applicant.OtherOpen }
 	case "declined_recents":

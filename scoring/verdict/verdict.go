@@ -33,12 +33,16 @@ type Applicant struct {
 	ConsentsValid   bool         `json:"consents_valid"`
 	RegisteredAt    time.Time    `json:"registered_at"`
 	OpenExposure    money.Amount `json:"open_exposure_fen"`      // principal owed to us now
-	LoansRepaid     int64        `json:"loans_repaid"`           // drawdowns repaid in full
+	LoansRepaid     int64        `json:"loans_repaid"`           // drawdowns repaid in full as agreed: not restructured, not charged off
 	FirstLoanAt     time.Time    `json:"first_loan_at,omitzero"` // first drawdown paid out; zero = none
 	WorstDPD        int64        `json:"worst_dpd"`              // worst days past due with us, ever
 	CurrentDPD      int64        `json:"current_dpd"`            // days past due with us now
 	OtherOpen       int64        `json:"other_open"`             // other applications of this merchant still open
 	DeclinedRecents int64        `json:"declined_recents"`       // declines in the last 30 days
+	// What did not go as agreed; left out of the JSON when zero, so that
+	// decisions stored before these were read keep their hash.
+	LoansRestructured int64 `json:"loans_restructured,omitempty"` // of our loans, ever
+	LoansChargedOff   int64 `json:"loans_charged_off,omitempty"`  // ever, recovered since or not
 }
 
 // Reason is a code with its arguments, most important first. The texts in
