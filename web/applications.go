@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"loan310/app/fault"
+	"loan310/app/ident"
 	"loan310/app/money"
 	"loan310/app/underwriting"
 )
@@ -126,7 +127,7 @@ func (s *server) submitApplication(ctx context.Context, who Principal, in *submi
 		return nil, err
 	}
 	id, wanted := derived(ctx, "application"), money.Amount(in.Body.AmountFen)
-	application, err := s.Underwriting.Submit(ctx, id, in.ID, wanted, in.Body.Purpose, originOf(ctx, who, in), who.actor())
+	application, err := s.Underwriting.Submit(ctx, id, in.ID, wanted, in.Body.Purpose, originOf(ctx, who, in.Body.DeviceID, in.Body.IP), who.actor())
 	if err != nil {
 		kept, missing := s.Underwriting.Application(ctx, id)
 		if missing != nil {
@@ -143,11 +144,11 @@ func (s *server) submitApplication(ctx context.Context, who Principal, in *submi
 	return &answer[applicationView]{Location: "/api/applications/" + id, Body: showApplication(application)}, nil
 }
 
-// originOf gives where an application comes from. A platform's own address
+// originOf gives where a registration or an application comes from. A platform's own address
 // says nothing of the merchant, so it names the merchant's; of everyone else
 // only the connection is believed.
-func originOf(ctx context.Context, who Principal, in *submitRequest) underwriting.Origin {
-	origin := underwriting.Origin{DeviceID: in.Body.DeviceID, IP: in.Body.IP}
+func originOf(ctx context.Context, who Principal, device, address string) ident.Origin {
+	origin := ident.Origin{DeviceID: device, IP: address}
 	if who.Kind != KindPlatform {
 		origin.IP = requestOf(ctx).ip
 	}

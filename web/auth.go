@@ -30,6 +30,8 @@ type sessionRequest struct {
 	Body struct {
 		ChallengeID string `json:"challenge_id" minLength:"1" maxLength:"64" example:"0192f0c4-7a10-7c3e-9d2b-5f6a7b8c9d0e"`
 		Code        string `json:"code" minLength:"4" maxLength:"12" doc:"As received by text message." example:"482913"`
+		DeviceID    string `json:"device_id,omitempty" maxLength:"128" doc:"A stable pseudonym of the device a new merchant registers on; kept as a keyed hash. Left out: not known."`
+		IP          string `json:"ip,omitempty" maxLength:"45" doc:"Platforms: the address a new merchant registers from; kept as a keyed hash. Of other callers it is taken from the connection." example:"203.0.113.7"`
 	}
 }
 
@@ -136,7 +138,7 @@ func (s *server) createSession(ctx context.Context, who Principal, in *sessionRe
 	if err != nil {
 		return nil, err
 	}
-	found, made, err := s.Merchants.Register(ctx, proven.Phone, who.PlatformID, proven.Language)
+	found, made, err := s.Merchants.Register(ctx, proven.Phone, who.PlatformID, proven.Language, originOf(ctx, who, in.Body.DeviceID, in.Body.IP))
 	if err != nil {
 		return nil, err
 	}

@@ -18,7 +18,7 @@ type consentTextView struct {
 }
 
 type consentTextsView struct {
-	Version  string            `json:"version" doc:"Hand it in with the consents." example:"2026-11"`
+	Version  string            `json:"version" doc:"Hand it in with the consents." example:"2026-12"`
 	Language string            `json:"language" enum:"zh-CN,en"`
 	Intro    string            `json:"intro" doc:"Shown above the list."`
 	Sources  []consentTextView `json:"sources"`
@@ -40,9 +40,9 @@ func (s *server) consentTexts(_ context.Context, _ Principal, in *consentTextsRe
 
 func consentIntro(language string) string {
 	if language == "en" {
-		return "We decide from what these sources say about your business. We read each one only for your applications, keep what we read so that the decision can be explained and checked, and you can withdraw a consent at any time; nothing more is read from then on."
+		return "We decide from what these sources say about your business. We read each one only for your applications, keep what we read so that the decision can be explained and checked, and you can withdraw a consent at any time; nothing more is read from then on. Of the device and the network address you register and apply from we keep keyed hashes, never the values, to see which merchants belong together."
 	}
-	return "我们根据以下来源的经营数据作出决定。只在您申请时读取，并留存用于说明和复核该决定；您可以随时撤回授权，撤回后不再读取。"
+	return "我们根据以下来源的经营数据作出决定。只在您申请时读取，并留存用于说明和复核该决定；您可以随时撤回授权，撤回后不再读取。您注册和申请时所用设备及网络地址，我们只保存加密摘要、不保存原值，用于识别关联商户。"
 }
 
 // consentText gives the wording for one source. Changing a word here means a

@@ -46,7 +46,7 @@ type payoutView struct {
 
 type consentView struct {
 	Source      string    `json:"source" enum:"marketplace,logistics,bank,utility,bureau,registry"`
-	Version     string    `json:"version" example:"2026-11"`
+	Version     string    `json:"version" example:"2026-12"`
 	Language    string    `json:"language" enum:"zh-CN,en"`
 	GivenAt     time.Time `json:"given_at"`
 	WithdrawnAt time.Time `json:"withdrawn_at,omitzero" doc:"Absent while in force."`
@@ -129,7 +129,7 @@ type consentsRequest struct {
 	ByID
 	Keyed
 	Body struct {
-		Version  string   `json:"version" minLength:"1" maxLength:"32" doc:"Of the wording that was shown, from GET /api/consent-texts." example:"2026-11"`
+		Version  string   `json:"version" minLength:"1" maxLength:"32" doc:"Of the wording that was shown, from GET /api/consent-texts." example:"2026-12"`
 		Language string   `json:"language" enum:"zh-CN,en" doc:"In which it was shown."`
 		Sources  []string `json:"sources" minItems:"1" maxItems:"6" uniqueItems:"true" enum:"marketplace,logistics,bank,utility,bureau,registry" doc:"What may be read. registry and bureau are needed for any decision."`
 	}

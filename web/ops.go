@@ -77,6 +77,10 @@ func (s *server) opsEndpoints() {
 		Summary: "List journals", Description: "Such as all that was booked for one drawdown, or all that post to an account.",
 	}, s.journals)
 	endpoint(s, huma.Operation{
+		OperationID: "group-reviews", Method: http.MethodGet, Path: "/api/ops/group-reviews", Tags: tags, Errors: []int{http.StatusUnprocessableEntity},
+		Summary: "List connected merchants over their limit", Description: "Merchants found connected after they held lines, together committed to more than a group may be, and what was done to their lines.",
+	}, s.groupReviews)
+	endpoint(s, huma.Operation{
 		OperationID: "portfolio-cost", Method: http.MethodGet, Path: "/api/ops/portfolio/cost", Tags: tags, Errors: []int{http.StatusUnprocessableEntity},
 		Summary: "See what a loan costs", Description: "What was used in a month, priced, against the target. " + portfolio.SharingRule + ".",
 	}, s.portfolioCost)

@@ -147,6 +147,7 @@ func permissions() map[string][]caller {
 
 		"trial-balance":   {operatorCaller, adminCaller},
 		"ledger-journals": {operatorCaller, adminCaller},
+		"group-reviews":   {operatorCaller, analystCaller, adminCaller},
 		"portfolio-cost":  {operatorCaller, analystCaller, adminCaller},
 	}
 	maps.Copy(table, debitPermissions(own, ownOr))

@@ -79,7 +79,7 @@ func (s merchants) Create(ctx context.Context, m merchant.Merchant, entry audit.
 		if err := gorm.G[merchantRow](tx).Create(ctx, &row); err != nil {
 			return s.taken(err)
 		}
-		if err := s.db.noteIdentifiers(ctx, tx, m.ID, ownIdentifiers(m), m.CreatedAt, time.Time{}); err != nil {
+		if err := s.db.noteIdentifiers(ctx, tx, m.ID, append(ownIdentifiers(m), cameFrom(m.Origin)...), m.CreatedAt, time.Time{}); err != nil {
 			return err
 		}
 		return record(ctx, tx, entry)

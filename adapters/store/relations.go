@@ -9,6 +9,7 @@ import (
 	"gorm.io/gorm"
 
 	"loan310/app/fault"
+	"loan310/app/ident"
 	"loan310/app/merchant"
 	"loan310/app/money"
 	"loan310/app/underwriting"
@@ -74,6 +75,11 @@ func ownIdentifiers(m merchant.Merchant) []relations.Found {
 	}
 }
 
+// cameFrom lists what is known of where somebody registers or applies from.
+func cameFrom(origin ident.Origin) []relations.Found {
+	return []relations.Found{{Kind: evidence.LinkDevice, Value: origin.DeviceID}, {Kind: evidence.LinkIP, Value: origin.Network()}}
+}
+
 // noteApplication records an application's identifiers: those of the
 // registration, where it came from, and what it looks like.
 func (s underwritings) noteApplication(ctx context.Context, tx *gorm.DB, a underwriting.Application) error {
@@ -85,9 +91,7 @@ func (s underwritings) noteApplication(ctx context.Context, tx *gorm.DB, a under
 	if err != nil {
 		return err
 	}
-	found := append(ownIdentifiers(m),
-		relations.Found{Kind: evidence.LinkDevice, Value: a.Origin.DeviceID},
-		relations.Found{Kind: evidence.LinkIP, Value: a.Origin.Network()},
+	found := append(append(ownIdentifiers(m), cameFrom(a.Origin)...),
 		relations.Found{Kind: evidence.LinkPattern, Value: relations.Pattern(a.AmountWanted, a.Purpose, m.Licence.Industry, m.Licence.Region)})
 	return s.db.noteIdentifiers(ctx, tx, a.MerchantID, found, a.SubmittedAt, a.SubmittedAt)
 }

@@ -194,7 +194,11 @@ func decider(db *store.DB) *underwriting.Service { return deciderAt(db, now) }
 
 // deciderAt is an underwriting that runs by another clock than the store.
 func deciderAt(db *store.DB, clock func() time.Time) *underwriting.Service {
-	return underwriting.NewService(underwriting.Deps{
+	return underwriting.NewService(deciderDeps(db, clock))
+}
+
+func deciderDeps(db *store.DB, clock func() time.Time) underwriting.Deps {
+	return underwriting.Deps{
 		Store: db.Underwriting(), Evidence: db.Evidence(), Progress: db.Progress(), Relations: db.Relations(), Engine: grouped{1_000_000 * money.Yuan},
 		Strategy: []byte("{}"), Now: clock, NewID: ident.NewID, Logger: slog.New(slog.DiscardHandler),
 		Feeds: underwriting.Feeds{
@@ -202,7 +206,7 @@ func deciderAt(db *store.DB, clock func() time.Time) *underwriting.Service {
 			Bills: none[evidence.UtilityBill]{}, Bureau: none[evidence.BureauReport]{}, Registry: none[evidence.RegistryRecord]{},
 		},
 		LoadEngine: func([]byte) (underwriting.Engine, error) { return grouped{1_000_000 * money.Yuan}, nil },
-	})
+	}
 }
 
 // Thirty-two shops of one owner apply at once for 100,000.00 each, in two

@@ -58,7 +58,7 @@ func steps(m dossier.Merchant) []step {
 		{"legal-representative", map[string]any{"name": m.LegalRep, "identity_number": m.IdentityNumber}},
 		{"payout-account", map[string]any{"rail": "wallet", "account_number": m.PayoutAccount}},
 		{"consents", map[string]any{
-			"version": "2026-11", "language": "zh-CN", "sources": []string{"marketplace", "logistics", "bank", "utility", "bureau", "registry"},
+			"version": "2026-12", "language": "zh-CN", "sources": []string{"marketplace", "logistics", "bank", "utility", "bureau", "registry"},
 		}},
 	}
 }

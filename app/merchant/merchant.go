@@ -11,6 +11,7 @@ import (
 
 	"loan310/app/audit"
 	"loan310/app/fault"
+	"loan310/app/ident"
 	"loan310/scoring/evidence"
 )
 
@@ -120,6 +121,9 @@ type Merchant struct {
 	Steps       map[Step]Progress
 	CreatedAt   time.Time
 	ActivatedAt time.Time
+	// Origin is where it registers from. It is given to Create alone, which
+	// keeps keyed hashes of it; a merchant that is read has none.
+	Origin ident.Origin
 }
 
 // Next gives the first step that still needs the merchant, or empty.

@@ -31,7 +31,7 @@ const (
 )
 
 // ConsentVersion is the wording now shown.
-const ConsentVersion = "2026-11"
+const ConsentVersion = "2026-12"
 
 // Deps are what a Service stands on; all are required.
 type Deps struct {
@@ -51,8 +51,8 @@ func NewService(deps Deps) *Service { return &Service{deps: deps} }
 
 // Register gives the merchant of a phone that was just proven by a one-time
 // code, making one in state Registering when there is none. The bool tells
-// whether it was made now.
-func (s *Service) Register(ctx context.Context, phone, platformID, language string) (Merchant, bool, error) {
+// whether it was made now; where from is then kept with it.
+func (s *Service) Register(ctx context.Context, phone, platformID, language string, origin ident.Origin) (Merchant, bool, error) {
 	found, err := s.deps.Store.ByPhone(ctx, phone)
 	if err == nil {
 		return found, false, nil
@@ -66,7 +66,7 @@ func (s *Service) Register(ctx context.Context, phone, platformID, language stri
 	now := s.deps.Now()
 	made := Merchant{
 		ID: s.deps.NewID(), State: Registering, PlatformID: platformID, Language: language,
-		Phone: Secret(phone), CreatedAt: now,
+		Phone: Secret(phone), CreatedAt: now, Origin: origin,
 		Steps: map[Step]Progress{StepPhone: {State: StepVerified, At: now}},
 	}
 	err = s.deps.Store.Create(ctx, made, s.entry(made.ID, "merchant.registered", ""))

@@ -63,7 +63,7 @@ func newService(t *testing.T) (*merchant.Service, *sources, string) {
 		person: merchant.Matched, account: merchant.Matched,
 	}
 	service := merchant.NewService(merchant.Deps{Store: db.Merchants(), Registry: s, Identity: s, Notifier: s, Now: now, NewID: ident.NewID})
-	m, fresh, err := service.Register(t.Context(), "+8613800138000", "", "en")
+	m, fresh, err := service.Register(t.Context(), "+8613800138000", "", "en", ident.Origin{})
 	require.NoError(t, err)
 	require.True(t, fresh)
 	return service, s, m.ID
@@ -89,7 +89,7 @@ func TestMerchantIsActiveWhenEveryStepIsVerified(t *testing.T) {
 	t.Parallel()
 	service, _, id := newService(t)
 	require.Equal(t, merchant.Active, finish(t, service, id).State)
-	again, fresh, err := service.Register(t.Context(), "+8613800138000", "", "en")
+	again, fresh, err := service.Register(t.Context(), "+8613800138000", "", "en", ident.Origin{})
 	require.NoError(t, err)
 	require.False(t, fresh)
 	require.Equal(t, id, again.ID)

@@ -36,7 +36,7 @@ func (p Person) Own() []relations.Found {
 		{Kind: evidence.LinkPerson, Value: p.Identity},
 		{Kind: evidence.LinkPhone, Value: p.Phone},
 		{Kind: evidence.LinkAccount, Value: p.Account},
-		{Kind: evidence.LinkAddress, Value: p.Address},
+		{Kind: evidence.LinkAddress, Value: relations.Address(p.Address)},
 		{Kind: evidence.LinkDevice, Value: p.Device},
 		{Kind: evidence.LinkIP, Value: p.IP},
 	}

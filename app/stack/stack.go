@@ -162,6 +162,7 @@ func (s *Stack) makeUseCases(ctx context.Context, pepper []byte) error {
 	})
 	s.Underwriting = underwriting.NewService(underwriting.Deps{
 		Store: s.DB.Underwriting(), Evidence: s.DB.Evidence(), Progress: s.DB.Progress(), Relations: s.DB.Relations(), Feeds: s.outside.feeds, Spots: s.outside.spots,
+		Groups: s.DB.Groups(), GroupRules: engine.Strategy().Relations,
 		Engine: engine, Strategy: strategy, Now: clock.System, NewID: ident.NewID, Logger: s.config.Logger,
 		LoadEngine: func(text []byte) (underwriting.Engine, error) { return scoring.Load(text) },
 		Budgets:    underwriting.Budgets{Default: s.config.SourceBudget},
@@ -243,6 +244,7 @@ func (s *Stack) startWorker(ctx context.Context) error {
 	s.running.Go(func() { janitor.Run(ctx) })
 	collecting := &workflows.Collecting{Client: s.Chain, Collections: s.Collections, Logger: s.config.Logger, Every: s.config.CollectEvery}
 	s.running.Go(func() { collecting.Run(ctx) })
+	s.running.Go(func() { s.reviewGroups(ctx) })
 	closing := newDaily(s.DB, s.Servicing, s.config.Logger)
 	s.running.Go(func() { closing.run(ctx) })
 	return nil

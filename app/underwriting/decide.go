@@ -66,6 +66,7 @@ func (s *Service) Decide(ctx context.Context, applicationID string, seq int, met
 		decision, err := s.decideOnce(ctx, application, seq, slices.Clone(metas), &spots, final)
 		if err == nil {
 			s.fresh.drop(metas)
+			s.afterDecision(ctx, &decision)
 		}
 		if err == nil || fault.CodeOf(err) != CodeGroupChanged || try == groupTries {
 			return decision, err

@@ -4,10 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/netip"
 	"time"
 
 	"loan310/app/fault"
+	"loan310/app/ident"
 	"loan310/scoring/evidence"
 	"loan310/scoring/relations"
 )
@@ -16,31 +16,8 @@ import (
 // merchants have meanwhile taken what it counted on.
 const CodeGroupChanged fault.Code = "group_changed"
 
-// Origin is where an application came from, as far as is known. It is kept as
-// keyed hashes only.
-type Origin struct {
-	DeviceID string
-	IP       string
-}
-
-// Network gives what an address says of who is behind it: the address itself,
-// of IPv6 its /64; nothing for one that is not public, which names nobody.
-func (o Origin) Network() string {
-	address, err := netip.ParseAddr(o.IP)
-	if err != nil {
-		return ""
-	}
-	address = address.Unmap().WithZone("")
-	if !address.IsGlobalUnicast() || address.IsPrivate() {
-		return ""
-	}
-	if address.Is6() {
-		if network, err := address.Prefix(64); err == nil {
-			return network.String()
-		}
-	}
-	return address.String()
-}
+// Origin is where an application came from.
+type Origin = ident.Origin
 
 // RelationBook keeps who carries which identifier.
 type RelationBook interface {

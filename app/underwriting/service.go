@@ -14,6 +14,7 @@ import (
 	"loan310/app/money"
 	"loan310/scoring"
 	"loan310/scoring/evidence"
+	"loan310/scoring/relations"
 )
 
 // Amounts a merchant may ask for.
@@ -35,16 +36,20 @@ type SpotChecker interface {
 	SpotCheck(ctx context.Context, applicationID, waybillNo, carrier string) (evidence.Waybill, error)
 }
 
-// Deps are what a Service stands on; all but Relations and DecodeRow are required.
+// Deps are what a Service stands on; all but Relations, Groups and DecodeRow are required.
 type Deps struct {
 	Store    Store
 	Evidence EvidenceStore
 	Progress ProgressLog
 	// Relations keeps who is connected with whom; nil = nobody asks.
 	Relations RelationBook
-	Feeds     Feeds
-	Spots     SpotChecker
-	Engine    Engine
+	// Groups holds merchants found connected after they hold lines to what
+	// GroupRules allow a group; nil = nobody looks.
+	Groups     Groups
+	GroupRules *relations.Rules
+	Feeds      Feeds
+	Spots      SpotChecker
+	Engine     Engine
 	// LoadEngine makes an engine of stored strategy bytes, for replays.
 	LoadEngine func(strategy []byte) (Engine, error)
 	// Strategy is the text Engine was made of.

@@ -43,6 +43,27 @@ type KindRule struct {
 type GroupRule struct {
 	Limit     money.Amount `json:"limit_fen"`      // standard lane
 	ThinLimit money.Amount `json:"thin_limit_fen"` // thin-file lane
+	// OnExcess is what becomes of lines when merchants that hold them turn out
+	// to be connected and are committed to more than the limit; empty = Lower.
+	OnExcess Excess `json:"on_excess,omitempty"`
+}
+
+// Excess is what is done about a group that is committed to too much.
+type Excess string
+
+// What to do about an excess.
+const (
+	Lower  Excess = "lower"  // take it off limits that are not drawn, the line accepted last first
+	Freeze Excess = "freeze" // no member draws until staff look at it
+	Alert  Excess = "alert"  // tell staff, change nothing
+)
+
+// Or gives what is done: Lower where nothing is said.
+func (e Excess) Or() Excess {
+	if e == "" {
+		return Lower
+	}
+	return e
 }
 
 // RingRule says when customers shared among merchants look like a ring.
@@ -89,6 +110,8 @@ func (r *Rules) Validate() error {
 	switch {
 	case r.Group.Limit <= 0 || r.Group.ThinLimit <= 0:
 		return errors.New("group: want limit_fen and thin_limit_fen above 0")
+	case !slices.Contains([]Excess{Lower, Freeze, Alert}, r.Group.OnExcess.Or()):
+		return fmt.Errorf("group.on_excess: %q is none of lower, freeze, alert", r.Group.OnExcess)
 	case r.Ring.MinShared <= 0 || r.Ring.FullBps <= 0 || r.Ring.FullBps > 10_000 || r.Ring.MutualBps < 0 || r.Ring.MutualBps > 10_000 || r.Ring.MinOrders <= 0:
 		return errors.New("ring: want min_shared and min_orders above 0, full_bps 1 to 10000, mutual_bps 0 to 10000")
 	case r.Burst.Min < 2 || r.Burst.MinIP < 2 || r.Burst.MinPattern < 2 || r.Burst.Times < 1:
