@@ -45,6 +45,10 @@ type backtestCommand struct {
 	CostPerLoan int64 `name:"cost-fen" help:"Assumed cost of one loan, fen." default:"100"`
 }
 
+// backtestMemory is from how many bytes on a back-test collects garbage as
+// often as it must, so that a large one stays under a gigabyte.
+const backtestMemory = 640 << 20
+
 // Run decides the dossier, prints the report and writes the files asked for.
 func (c *backtestCommand) Run(e *env) error {
 	options, err := c.options()
@@ -54,6 +58,9 @@ func (c *backtestCommand) Run(e *env) error {
 	// Rows come and go by the million while little stays: collecting less often
 	// costs some tens of megabytes and saves a fifth of the time.
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
+	if os.Getenv("GOMEMLIMIT") == "" { // but not where much stays
+		defer debug.SetMemoryLimit(debug.SetMemoryLimit(backtestMemory))
+	}
 	started := clock.System()
 	looking, progress := newCounter(e.stderr, "looking for connections"), newCounter(e.stderr, "decided")
 	options.Looking, options.Progress = looking.show, progress.show

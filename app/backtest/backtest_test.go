@@ -190,6 +190,42 @@ func TestRelationsAsTheyWere(t *testing.T) {
 	}
 }
 
+// TestLoneCustomersConnectNobody: what is left out of the book to save room,
+// customers that nobody else has, changes no neighbourhood; what two merchants
+// share stays, a device in both its roles too.
+func TestLoneCustomersConnectNobody(t *testing.T) {
+	t.Parallel()
+	var folders []*backtest.Folder
+	tracker, want := relations.NewTracker(), map[time.Time]*evidence.Relations{}
+	for i := range 30 {
+		merchant := fmt.Sprintf("M%02d", i)
+		found := []relations.Found{
+			{Kind: evidence.LinkPhone, Value: fmt.Sprintf("phone %d", i/2)},
+			{Kind: evidence.LinkDevice, Value: fmt.Sprintf("device %d", i)},
+			{Kind: evidence.LinkBuyer, Value: "lone " + merchant, Orders: 9},
+			{Kind: evidence.LinkBuyer, Value: fmt.Sprintf("buyer %d", i/3), Orders: 4},
+			{Kind: evidence.LinkOrderDevice, Value: fmt.Sprintf("device %d", (i+1)%30), Orders: 3},
+			{Kind: evidence.LinkOrderIP, Value: "lone " + merchant, Orders: 5},
+		}
+		one := application(i, merchant, i)
+		folders = append(folders, &backtest.Folder{MerchantID: merchant, Read: noRows, Identifiers: found, Applications: []backtest.Application{one}})
+		around, err := tracker.Apply(relations.Application{Merchant: merchant, At: one.AppliedAt, Found: found, Pattern: relations.Pattern(one.Amount, one.Purpose, "", "")})
+		require.NoError(t, err)
+		want[one.AppliedAt] = around
+	}
+	var mutex sync.Mutex
+	seen := map[time.Time]*evidence.Relations{}
+	engine := fakeEngine{builtIn(t), func(in scoring.Input) (scoring.Verdict, error) {
+		mutex.Lock()
+		defer mutex.Unlock()
+		seen[in.Evidence.AsOf] = in.Evidence.Relations
+		return decline("x"), nil
+	}}
+	_, err := backtest.Decide(t.Context(), fakeBook{folders, nil}, backtest.Options{Champion: engine, Relations: true, Workers: 2})
+	require.NoError(t, err)
+	require.Equal(t, want, seen)
+}
+
 // TestDeferralAnswered: a deferral is decided again as final.
 func TestDeferralAnswered(t *testing.T) {
 	t.Parallel()

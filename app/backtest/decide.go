@@ -39,9 +39,11 @@ const recently = 30 * 24 * time.Hour
 // by the final answer, for waiting changes nothing in a finished set.
 func (j *judge) decide(folder *Folder, rows *Rows, application Application) (Answer, scoring.Verdict, error) {
 	bundle := bundleOf(folder, rows, application, j.options.Assume)
-	if j.connections != nil {
-		bundle.Relations = j.connections[application.Place]
+	around, err := j.connections.of(application.Place)
+	if err != nil {
+		return Answer{}, scoring.Verdict{}, fmt.Errorf("application %s: %w", application.ID, err)
 	}
+	bundle.Relations = around
 	in := scoring.Input{Applicant: j.applicant(folder, application), Evidence: bundle}
 	verdict, err := j.engine.Decide(in)
 	waited := err == nil && verdict.Outcome == scoring.Deferred

@@ -1,8 +1,11 @@
 package backtest
 
 import (
+	"bytes"
 	"cmp"
+	"compress/flate"
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"sync"
@@ -12,14 +15,52 @@ import (
 )
 
 // connections are the neighbourhoods of all applications as they were then, by
-// place.
-type connections []*evidence.Relations
+// place, packed: most of what a run holds at once would be these.
+type connections [][]byte
+
+// of unpacks a neighbourhood; nil where there is none.
+func (c connections) of(place int) (*evidence.Relations, error) {
+	if c == nil || c[place] == nil {
+		return nil, nil //nolint:nilnil // an application whose relations were not read
+	}
+	var around evidence.Relations
+	if err := json.NewDecoder(flate.NewReader(bytes.NewReader(c[place]))).Decode(&around); err != nil {
+		return nil, fmt.Errorf("unpack relations: %w", err)
+	}
+	return &around, nil
+}
+
+// packer packs neighbourhoods.
+type packer struct {
+	into   bytes.Buffer
+	writer *flate.Writer
+}
+
+func newPacker() (*packer, error) {
+	p := &packer{}
+	writer, err := flate.NewWriter(&p.into, flate.BestSpeed)
+	if err != nil {
+		return nil, fmt.Errorf("pack relations: %w", err)
+	}
+	p.writer = writer
+	return p, nil
+}
+
+func (p *packer) pack(around *evidence.Relations) ([]byte, error) {
+	p.into.Reset()
+	p.writer.Reset(&p.into)
+	err := json.NewEncoder(p.writer).Encode(around)
+	if err = cmp.Or(err, p.writer.Close()); err != nil {
+		return nil, fmt.Errorf("pack relations: %w", err)
+	}
+	return bytes.Clone(p.into.Bytes()), nil
+}
 
 // carried is what an application brought to the book of identifiers.
 type carried struct {
 	folder      *Folder
 	application Application
-	found       []relations.Found
+	held        []relations.Held
 	orders      int64
 }
 
@@ -87,14 +128,44 @@ func sketch(folder *Folder, list []carried) error {
 		kept := &Folder{MerchantID: folder.MerchantID, Region: folder.Region, Industry: folder.Industry}
 		list[application.Place] = carried{
 			folder: kept, application: application, orders: sketch.Orders(),
-			found: append(slices.Clip(folder.Identifiers), sketch.Found()...),
+			held: relations.Hold(append(slices.Clip(folder.Identifiers), sketch.Found()...)),
 		}
 	}
 	return nil
 }
 
+// loneBits is how many bits of a key tell identifiers apart in dropLone: two
+// tables of 16 MB. More merchants only keep a few more identifiers.
+const loneBits = 27
+
+// dropLone takes out customers' identifiers that nobody else carries: they
+// connect nobody, and are most of all identifiers. What is left gives the same
+// neighbourhoods.
+func dropLone(list []carried) {
+	once, twice := make([]uint64, 1<<(loneBits-6)), make([]uint64, 1<<(loneBits-6))
+	for i := range list {
+		for _, held := range list[i].held {
+			at := held.Key() >> (64 - loneBits)
+			word, bit := at>>6, uint64(1)<<(at&63)
+			twice[word] |= once[word] & bit
+			once[word] |= bit
+		}
+	}
+	for i := range list {
+		list[i].held = slices.Clip(slices.DeleteFunc(list[i].held, func(held relations.Held) bool {
+			at := held.Key() >> (64 - loneBits)
+			return held.Customer() && twice[at>>6]&(1<<(at&63)) == 0
+		}))
+	}
+}
+
 // walk takes the applications in the order of time.
 func (r *runner) walk(list []carried) (connections, error) {
+	packer, err := newPacker()
+	if err != nil {
+		return nil, err
+	}
+	dropLone(list)
 	order := make([]int, 0, len(list))
 	tracker := relations.NewTracker()
 	for place := range list {
@@ -114,14 +185,16 @@ func (r *runner) walk(list []carried) (connections, error) {
 	for _, place := range order {
 		c := &list[place]
 		around, err := tracker.Apply(relations.Application{
-			Merchant: c.application.MerchantID, At: c.application.AppliedAt, Found: c.found, Orders: c.orders,
+			Merchant: c.application.MerchantID, At: c.application.AppliedAt, Held: c.held, Orders: c.orders,
 			Pattern: relations.Pattern(c.application.Amount, c.application.Purpose, c.folder.Industry, c.folder.Region),
 		})
 		if err != nil {
 			return nil, fmt.Errorf("application %s: %w", c.application.ID, err)
 		}
-		result[place] = around
-		c.found = nil // the tracker keeps what it needs
+		if result[place], err = packer.pack(around); err != nil {
+			return nil, err
+		}
+		c.held = nil // the tracker keeps what it needs
 	}
 	return result, nil
 }

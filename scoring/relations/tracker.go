@@ -21,7 +21,8 @@ type Application struct {
 	// Found are the merchant's identifiers known at that moment: its own, and
 	// what a Sketch of its rows up to the moment found.
 	Found   []Found
-	Orders  int64 // Sketch.Orders
+	Held    []Held // the same, found before and kept small; both may be given
+	Orders  int64  // Sketch.Orders
 	Pattern string
 }
 
@@ -100,9 +101,9 @@ func (t *Tracker) Apply(a Application) (*evidence.Relations, error) {
 	if a.Pattern != "" {
 		found = append(slices.Clip(found), Found{Kind: evidence.LinkPattern, Value: a.Pattern})
 	}
-	for _, one := range found {
-		if one.Value != "" && known(one.Kind) {
-			t.hold(merchant, slot{place(one.Kind), hashOf(one.Kind, one.Value)}, one.Orders, second)
+	for _, list := range [2][]Held{a.Held, Hold(found)} {
+		for _, one := range list {
+			t.hold(merchant, slot{int(one.kind), one.key}, int64(one.orders), second)
 		}
 	}
 	return Around(moment{t, a.At}, a.Merchant)
