@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -96,6 +97,7 @@ func (s *server) answerOnce(c *gin.Context, known *request) {
 	original := c.Writer
 	c.Writer = held
 	answered := false
+	defer s.hold(c.Request.Context(), known)()
 	defer func() {
 		c.Writer = original
 		if !answered { // panicked
@@ -115,6 +117,34 @@ func (s *server) answerOnce(c *gin.Context, known *request) {
 	original.WriteHeader(held.status)
 	original.WriteHeaderNow()
 	_, _ = original.Write(held.body.Bytes())
+}
+
+// renewEvery is how often the key of a request that takes long is held anew:
+// well within the lease, after which a dead process's key is free.
+const renewEvery = 5 * time.Second
+
+// hold holds a request's key while it is answered, until what is given is called.
+func (s *server) hold(ctx context.Context, known *request) func() {
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var holder sync.WaitGroup
+	holder.Go(func() {
+		ticker := time.NewTicker(renewEvery)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+			}
+			if err := s.Idempotency.Renew(ctx, known.scope, known.key, s.Now()); err != nil && ctx.Err() == nil {
+				s.Logger.LogAttrs(ctx, slog.LevelWarn, "idempotency key not held", slog.String("request_id", known.id), slog.Any("error", err))
+			}
+		}
+	})
+	return func() {
+		stop()
+		holder.Wait()
+	}
 }
 
 // keep gives what is kept of an answer. One with a session's cookie is kept

@@ -73,6 +73,8 @@ type IdempotencyStore interface {
 	// another requestHash is fault.Mismatch, the key of a request still
 	// being answered fault.Conflict.
 	Begin(ctx context.Context, scope, key, requestHash string, now time.Time) (*StoredResponse, error)
+	// Renew tells that a request that takes long is still being answered.
+	Renew(ctx context.Context, scope, key string, now time.Time) error
 	// Finish keeps the answer.
 	Finish(ctx context.Context, scope, key string, r StoredResponse) error
 	// Abandon frees the key, as if it had never been used.

@@ -12,9 +12,9 @@ import (
 // CodeInProgress marks a request whose twin is being answered right now.
 const CodeInProgress fault.Code = "request_in_progress"
 
-// requestLease is how long a request may take before another with its key
-// may take over.
-const requestLease = 60 * time.Second
+// requestLease is how long after its beginning or last Renew a request's
+// process counts as dead, and another with its key may take over.
+const requestLease = 15 * time.Second
 
 // StoredResponse is an answer given before.
 type StoredResponse struct {
@@ -49,7 +49,7 @@ type idempotencyRow struct {
 // Begin takes the lease of a request, or gives the answer of its twin. Both
 // nil: go on, then Finish or Abandon. The same key with another hash is a
 // Mismatch with fault.CodeKeyReused; one being answered by another a Conflict
-// with CodeInProgress, until its lease of 60 s is over.
+// with CodeInProgress, until its lease of 15 s is over.
 func (s *Idempotency) Begin(ctx context.Context, scope, key, requestHash string, now time.Time) (*StoredResponse, error) {
 	var stored *StoredResponse
 	until := now.Add(requestLease).UnixMicro()
@@ -118,6 +118,16 @@ func (s *Idempotency) response(row idempotencyRow, scope, key string) (*StoredRe
 		response.SetCookie = string(cookie)
 	}
 	return &response, nil
+}
+
+// Renew keeps the lease of a request that takes long.
+func (s *Idempotency) Renew(ctx context.Context, scope, key string, now time.Time) error {
+	err := s.db.in(ctx, func(ctx context.Context, tx *gorm.DB) error {
+		_, err := exec(ctx, tx, "UPDATE idempotency_keys SET locked_until = ? WHERE scope = ? AND key = ? AND finished_at IS NULL",
+			now.Add(requestLease).UnixMicro(), scope, key)
+		return err
+	})
+	return failed("renewing a request's lease", err)
 }
 
 // Finish stores the answer. An answer stored already stays.

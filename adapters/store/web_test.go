@@ -22,7 +22,10 @@ func TestIdempotencyKeyAnswersOnce(t *testing.T) {
 		stored, err := memory.Begin(ctx, "merchant/1 POST /drawdowns", "k", "hash", now())
 		require.NoError(t, err)
 		require.Nil(t, stored)
-		_, err = memory.Begin(ctx, "merchant/1 POST /drawdowns", "k", "hash", now().Add(59*time.Second))
+		_, err = memory.Begin(ctx, "merchant/1 POST /drawdowns", "k", "hash", now().Add(14*time.Second))
+		requireFault(t, err, fault.Conflict, store.CodeInProgress)
+		require.NoError(t, memory.Renew(ctx, "merchant/1 POST /drawdowns", "k", now().Add(10*time.Second)))
+		_, err = memory.Begin(ctx, "merchant/1 POST /drawdowns", "k", "hash", now().Add(24*time.Second))
 		requireFault(t, err, fault.Conflict, store.CodeInProgress)
 		_, err = memory.Begin(ctx, "merchant/1 POST /drawdowns", "k", "other", now())
 		requireFault(t, err, fault.Mismatch, fault.CodeKeyReused)
@@ -54,7 +57,7 @@ func TestIdempotencyLeaseEnds(t *testing.T) {
 		require.NoError(t, err, "given back, the key is free")
 
 		answers := inParallel(16, func(int) (*store.StoredResponse, error) { // its owner died
-			return memory.Begin(ctx, "s", "k", "changed", now().Add(time.Minute))
+			return memory.Begin(ctx, "s", "k", "changed", now().Add(15*time.Second))
 		})
 		taken := 0
 		for _, answer := range answers {

@@ -43,6 +43,9 @@ func (c *Client) Once() *Client {
 	return &once
 }
 
+// Base gives the server's address, without /api.
+func (c *Client) Base() string { return c.base }
+
 // Close lets go of idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
@@ -306,7 +309,7 @@ func (c *Client) once(ctx context.Context, method, path, key string, body []byte
 	if response.StatusCode >= http.StatusBadRequest {
 		problem := &Problem{Status: response.StatusCode, Detail: "no problem document"}
 		_ = json.Unmarshal(answer, problem) // an answer of another shape keeps the status
-		if response.StatusCode == http.StatusTooManyRequests || response.StatusCode >= http.StatusInternalServerError || problem.Code == "request_in_progress" {
+		if response.StatusCode == http.StatusTooManyRequests || response.StatusCode >= http.StatusInternalServerError || problem.Code == "idempotency_key_in_use" {
 			if seconds, err := strconv.Atoi(response.Header.Get("Retry-After")); err == nil && again > 0 {
 				again = min(time.Duration(seconds)*time.Second, 5*time.Second)
 			}
