@@ -88,8 +88,8 @@ func (e *Event) check(contract *Contract, today Date) error {
 	switch {
 	case !slices.Contains(money, e.Account) || e.Account != "" && !e.Kind.moves():
 		return fault.Field("account", CodeEvent, "want one of %q, where money moves", money[1:])
-	case e.Excess != "" && (e.Kind != Repayment || e.Excess != Prepay && e.Excess != Hold):
-		return fault.Field("excess", CodeEvent, "want %q or %q, of a repayment", Prepay, Hold)
+	case e.Excess != "" && (e.Kind != Repayment || !e.Excess.known()):
+		return fault.Field("excess", CodeEvent, "want %q, %q or %q, of a repayment", Advance, Prepay, Hold)
 	case e.Kind == Waiver && e.Component != Interest && e.Component != Penalty && e.Component != Fee:
 		return fault.Field("component", CodeEvent, "want %q, %q or %q: principal is charged off, never waived", Interest, Penalty, Fee)
 	case e.Kind == Paused && e.Until != 0 && e.Until <= e.On:

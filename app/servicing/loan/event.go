@@ -29,10 +29,13 @@ const (
 // Excess says what becomes of money beyond what is due.
 type Excess string
 
-// What to do with excess: repay early, or hold it for the next line.
+// What to do with excess: repay early, hold it for the next lines, or keep
+// what the next line needs and repay early with what is beyond it.
 const (
 	Prepay Excess = "prepay"
 	Hold   Excess = "hold"
+	// Advance is paying the next line before its day.
+	Advance Excess = "advance"
 )
 
 // rank orders repayments of one day: those that hold their excess come last,
@@ -43,6 +46,8 @@ func (e Excess) rank() int {
 	}
 	return 0
 }
+
+func (e Excess) known() bool { return e == Prepay || e == Hold || e == Advance }
 
 // Event is one thing that happened, never changed once stored. Which fields
 // are read follows from the kind; the others are empty.

@@ -114,6 +114,7 @@ func TestAllocationOrderIsProductData(t *testing.T) {
 func TestEarlyRepaymentPaysInterestToTheDay(t *testing.T) {
 	t.Parallel()
 	half := paid(t, "a", "2026-01-25", 5_000_000)
+	half.Excess = loan.Prepay
 	on := half.On
 	t.Run("any time", func(t *testing.T) {
 		t.Parallel()
@@ -171,6 +172,7 @@ func TestEarlyRepaymentPaysInterestToTheDay(t *testing.T) {
 	t.Run("with a fee of 1 %", func(t *testing.T) {
 		t.Parallel()
 		c := golden(t, verdict.Bullet)
+		c.Product.Excess = loan.Prepay
 		c.Product.Fees.PrepaymentBps = 100
 		p, entries := replayed(t, c, []loan.Event{paid(t, "a", "2026-01-25", 1_042_258)}, on)
 		// 1,010,000 after interest: 1,000,000 and its fee.
@@ -196,6 +198,50 @@ func TestMoneyHeldPaysTheNextLine(t *testing.T) {
 	require.Equal(t, loan.Settled, p.Instalments[0].State)
 	require.Equal(t, money.Amount(888_488), entry(t, entries, "credit:1").Postings[2].Amount)
 	require.Equal(t, c.Due(2), p.NextDue)
+}
+
+// TestMoneyInAdvancePaysTheNextLineFirst: a merchant who pays an instalment
+// some days early does not owe it again on its day.
+func TestMoneyInAdvancePaysTheNextLineFirst(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []verdict.RepaymentType{verdict.EqualInstalments, verdict.EqualPrincipal, verdict.Bullet} {
+		c := golden(t, kind)
+		require.Equal(t, loan.Advance, c.Product.Excess)
+		agreed, _ := replayed(t, c, nil, c.DisbursedOn)
+		first := agreed.Instalments[0].Unpaid
+		early := loan.Event{ID: "a", Kind: loan.Repayment, On: c.Due(1) - 1, Amount: first}
+		p, _ := replayed(t, c, []loan.Event{early}, early.On)
+		require.Equal(t, first, p.Credit)
+		require.Equal(t, agreed.Instalments, p.Instalments, "nothing is laid anew")
+		p, _ = replayed(t, c, []loan.Event{early}, c.Due(1))
+		require.Zero(t, p.Due.Total())
+		require.Zero(t, p.Credit)
+		require.Equal(t, agreed.Instalments[1].Unpaid, p.NextAmount)
+
+		// A second one in the same month: the line has what it asks for.
+		again := loan.Event{ID: "b", Kind: loan.Repayment, On: early.On, Amount: 1_000_000}
+		p, _ = replayed(t, c, []loan.Event{early, again}, early.On)
+		require.Positive(t, p.Prepaid)
+		require.Equal(t, first, p.Credit)
+
+		// Beyond the line: it is laid anew, and what is kept is what it then asks for.
+		beyond := loan.Event{ID: "a", Kind: loan.Repayment, On: early.On, Amount: first + 1_000_000}
+		p, _ = replayed(t, c, []loan.Event{beyond}, early.On)
+		require.Equal(t, p.Instalments[0].Unpaid, p.Credit)
+		require.Less(t, p.Instalments[0].Unpaid, first)
+		require.Greater(t, p.Prepaid, money.Amount(900_000))
+		p, _ = replayed(t, c, []loan.Event{beyond}, c.Due(1))
+		require.Zero(t, p.Due.Total())
+		require.Zero(t, p.Credit)
+
+		// What settles the loan settles it.
+		whole, _ := replayed(t, c, nil, early.On)
+		beyond.Amount = whole.Payoff
+		p, _ = replayed(t, c, []loan.Event{beyond}, early.On)
+		require.Equal(t, loan.Closed, p.State)
+		require.Zero(t, p.Credit)
+	}
+	require.Equal(t, loan.Prepay, product(t, verdict.AnyTime).Excess, "who repays at any time does so to save interest")
 }
 
 func TestABackdatedRepaymentIsAsIfItHadBeenPostedInTime(t *testing.T) {

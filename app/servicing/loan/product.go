@@ -145,8 +145,8 @@ func (p *Product) checkWords() error {
 		return fault.Field("stub", CodeProduct, "want %q or %q, not %q", WholeMonth, ActualDays, p.Stub)
 	case p.Repayment == verdict.AnyTime && p.Stub != ActualDays:
 		return fault.Field("stub", CodeProduct, "want %q for %q", ActualDays, verdict.AnyTime)
-	case p.Excess != Prepay && p.Excess != Hold:
-		return fault.Field("excess", CodeProduct, "want %q or %q, not %q", Prepay, Hold, p.Excess)
+	case !p.Excess.known():
+		return fault.Field("excess", CodeProduct, "want %q, %q or %q, not %q", Advance, Prepay, Hold, p.Excess)
 	case p.Relay != KeepTenor && p.Relay != Shorten:
 		return fault.Field("relay", CodeProduct, "want %q or %q, not %q", KeepTenor, Shorten, p.Relay)
 	}

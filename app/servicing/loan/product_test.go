@@ -69,7 +69,7 @@ func TestWrongProductsAreRefusedByPath(t *testing.T) {
 		"repayment":      {`"equal_instalments"`, `"balloon"`, "repayment", "balloon"},
 		"relay":          {`"relay": "keep_tenor"`, `"relay": ""`, "relay", "shorten"},
 		"stub":           {`"stub": "whole_month"`, `"stub": "x"`, "stub", "actual_days"},
-		"excess":         {`"excess": "prepay"`, `"excess": "x"`, "excess", "hold"},
+		"excess":         {`"excess": "advance"`, `"excess": "x"`, "excess", "hold"},
 		"tenor":          {`"max_tenor_months": 36`, `"max_tenor_months": 121`, "max_tenor_months", "120"},
 		"wrong type":     {`"version": 1`, `"version": "1"`, "version", "line 3, column 17"},
 		"nested type":    {`"grace_days": 0`, `"grace_days": true`, "penalty.grace_days", "line 16, column 23"},

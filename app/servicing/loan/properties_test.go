@@ -24,7 +24,7 @@ func anyContract(t *rapid.T) loan.Contract {
 	p.Penalty.OnInterest = rapid.Bool().Draw(t, "on interest")
 	p.Penalty.GraceDays = rapid.SampledFrom([]int{0, 0, 3, 10}).Draw(t, "grace")
 	p.Relay = rapid.SampledFrom([]loan.Relay{loan.KeepTenor, loan.Shorten}).Draw(t, "relay")
-	p.Excess = rapid.SampledFrom([]loan.Excess{loan.Prepay, loan.Hold}).Draw(t, "excess")
+	p.Excess = rapid.SampledFrom([]loan.Excess{loan.Prepay, loan.Hold, loan.Advance}).Draw(t, "excess")
 	p.Allocation.By = rapid.SampledFrom([]loan.By{loan.ByInstalment, loan.ByComponent}).Draw(t, "by")
 	p.Allocation.Order = rapid.Permutation(p.Allocation.Order).Draw(t, "order")
 	if rapid.Bool().Draw(t, "one order") {
@@ -71,7 +71,7 @@ func anyEvents(t *rapid.T, c *loan.Contract, kinds []loan.Kind) []loan.Event {
 			}
 			event.Component = rapid.SampledFrom([]loan.Component{loan.Penalty, loan.Fee, loan.Interest}).Draw(t, "component")
 			event.Subsidised = rapid.Bool().Draw(t, "subsidised")
-			event.Excess = rapid.SampledFrom([]loan.Excess{"", loan.Prepay, loan.Hold}).Draw(t, "excess")
+			event.Excess = rapid.SampledFrom([]loan.Excess{"", loan.Prepay, loan.Hold, loan.Advance}).Draw(t, "excess")
 			event.Account = rapid.SampledFrom([]ledger.Account{"", ledger.SettlementBank}).Draw(t, "account")
 		case loan.Paused:
 			if rapid.Bool().Draw(t, "closed pause") {

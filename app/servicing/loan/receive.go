@@ -16,8 +16,13 @@ func (r *replay) receive(event *Event) {
 	if excess == "" {
 		excess = r.product.Excess
 	}
-	if rest > 0 && excess == Prepay && r.chargedOffOn == 0 {
-		rest = r.early(rest, event.On)
+	if rest > 0 && r.chargedOffOn == 0 {
+		switch excess {
+		case Prepay:
+			rest = r.early(rest, event.On)
+		case Advance:
+			rest = r.ahead(rest, event.On)
+		}
 	}
 	r.credit += rest
 	r.post(ledger.BorrowerCredit, -rest)
@@ -90,6 +95,28 @@ func (r *replay) credited(got Amounts) {
 	r.post(ledger.InterestReceivable, -got.Interest)
 	r.post(ledger.PenaltyReceivable, -got.Penalty)
 	r.post(ledger.FeeReceivable, -got.Fee)
+}
+
+// ahead keeps what the next line asks for beyond the credit there is, for its
+// due date, and repays early with the rest. As the next line shrinks by that,
+// so does what is kept for it. Money that settles the loan settles it. It
+// gives the money that is kept.
+func (r *replay) ahead(amount money.Amount, on Date) money.Amount {
+	if r.next == len(r.lines) {
+		return amount
+	}
+	pending := r.pending()
+	if amount >= pending.Penalty+pending.Fee+r.accrued(on)+r.undue+r.undue.Share(r.product.Fees.PrepaymentBps) {
+		return r.early(amount, on)
+	}
+	for {
+		kept := min(max(r.lines[r.next].unpaid().Total()-r.credit, 0), amount)
+		rest := r.early(amount-kept, on) // what is beyond gets smaller each time, by the share of the line in the loan
+		if amount == kept || r.next == len(r.lines) {
+			return kept + rest
+		}
+		amount = kept + rest
+	}
 }
 
 // early repays before anything is due: what the next line owes already,
