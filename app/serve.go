@@ -10,6 +10,7 @@ import (
 
 	"loan310/adapters/dossier"
 	"loan310/app/clock"
+	"loan310/app/servicing/loan"
 	"loan310/app/stack"
 )
 
@@ -47,6 +48,7 @@ type devCommand struct {
 	Database         string        `help:"PostgreSQL DSN instead of the SQLite file." env:"LOAN310_DATABASE"`
 	TemporalPostgres string        `help:"PostgreSQL DSN for Temporal instead of its SQLite file." env:"LOAN310_TEMPORAL_POSTGRES"`
 	NoWorker         bool          `help:"Leave the worker to another process."`
+	Products         string        `help:"Folder of product files (see docs/lending.md) instead of the standard products." placeholder:"FOLDER" env:"LOAN310_PRODUCTS"`
 	Join             string        `help:"Write what another process needs to join (secrets included) to this file." placeholder:"FILE"`
 	PayoutGrace      time.Duration `help:"How long a rail's 'no record' is not believed after a payout call." default:"15s"`
 }
@@ -71,8 +73,14 @@ func (c *devCommand) Run(e *env) error {
 		return fmt.Errorf("open the Temporal server's log: %w", err)
 	}
 	defer func() { _ = log.Close() }()
+	var products loan.Catalogue
+	if c.Products != "" {
+		if products, err = stack.ReadProducts(c.Products); err != nil {
+			return err
+		}
+	}
 	dev, err := stack.StartDev(e.ctx, stack.DevOptions{
-		Dir: c.Dir, Host: c.Host, Ports: ports, Book: book, Database: c.Database, TemporalPostgres: c.TemporalPostgres,
+		Dir: c.Dir, Products: products, Host: c.Host, Ports: ports, Book: book, Database: c.Database, TemporalPostgres: c.TemporalPostgres,
 		NoWorker: c.NoWorker, PayoutGrace: c.PayoutGrace, Version: e.version, Logger: e.logger, TemporalLog: log,
 	})
 	if err != nil {
@@ -153,6 +161,8 @@ type connectionFlags struct {
 	Providers string `help:"JSON file with addresses and credentials of the providers." placeholder:"FILE" env:"LOAN310_PROVIDERS"`
 	Join      string `help:"File written by 'loan310 dev --join', instead of all of these; allows demo secrets and the sandbox." placeholder:"FILE"`
 
+	Products string `help:"Folder of product files (see docs/lending.md) instead of the standard products." placeholder:"FOLDER" env:"LOAN310_PRODUCTS"`
+
 	PayoutGrace time.Duration `help:"How long a rail's 'no record' is not believed after a payout call." default:"15s" env:"LOAN310_PAYOUT_GRACE"`
 }
 
@@ -171,6 +181,12 @@ func (c connectionFlags) config(e *env) (stack.Config, error) {
 		Database: c.Database, Temporal: c.Temporal, Namespace: c.Namespace, Production: true,
 		PayoutGrace: c.PayoutGrace, Version: e.version, Logger: e.logger,
 		TemporalAccess: stack.TemporalAccess{TLS: c.TemporalTLS, CA: c.TemporalCA, Cert: c.TemporalCert, Key: c.TemporalKey, APIKey: c.TemporalAPIKey},
+	}
+	if c.Products != "" {
+		var err error
+		if config.Products, err = stack.ReadProducts(c.Products); err != nil {
+			return stack.Config{}, err
+		}
 	}
 	if c.Join != "" {
 		var joined join

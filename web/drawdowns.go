@@ -18,6 +18,8 @@ type drawdownView struct {
 	MerchantID    string    `json:"merchant_id"`
 	State         string    `json:"state" enum:"requested,paying,unknown,paid,failed,reversed" doc:"unknown: the rail has not confirmed yet. Nothing is lost; it is asked again by itself. reversed: it was paid, and the money came back to us."`
 	AmountFen     int64     `json:"amount_fen" example:"5000000"`
+	FeeFen        int64     `json:"fee_fen" doc:"Kept back at payout, part of the amount owed." example:"0"`
+	PaidOutFen    int64     `json:"paid_out_fen" doc:"What reaches the merchant." example:"5000000"`
 	TenorMonths   int       `json:"tenor_months" example:"12"`
 	Repayment     string    `json:"repayment" enum:"equal_instalments,equal_principal,bullet,any_time"`
 	AnnualRateBps int64     `json:"annual_rate_bps" example:"1200"`
@@ -33,7 +35,7 @@ type drawdownsView struct {
 
 func showDrawdown(d drawdown.Drawdown) drawdownView {
 	return drawdownView{
-		ID: d.ID, LineID: d.LineID, MerchantID: d.MerchantID, State: string(d.State), AmountFen: int64(d.Amount), TenorMonths: d.TenorMonths,
+		ID: d.ID, LineID: d.LineID, MerchantID: d.MerchantID, State: string(d.State), AmountFen: int64(d.Amount), FeeFen: int64(d.Fee), PaidOutFen: int64(d.PaidOut()), TenorMonths: d.TenorMonths,
 		Repayment: string(d.Repayment), AnnualRateBps: int64(d.RateBps), FailureCode: string(d.FailureCode), RequestedAt: d.RequestedAt, SettledAt: d.SettledAt,
 	}
 }

@@ -25,7 +25,7 @@ func TestIdempotency(t *testing.T) {
 		merchant, staff := s.signUp(""), s.staff(security.RoleAdmin)
 		for path, item := range s.document.Paths.Map() {
 			c := merchant
-			if strings.HasPrefix(path, "/api/ops/") || strings.HasPrefix(path, "/api/loans/") || strings.HasPrefix(path, "/api/charge-offs/") {
+			if strings.HasPrefix(path, "/api/ops/") || strings.HasPrefix(path, "/api/loans/") || strings.HasPrefix(path, "/api/charge-offs/") || strings.HasPrefix(path, "/api/write-backs/") {
 				c = staff
 			}
 			for method := range item.Operations() {

@@ -11,9 +11,9 @@ import (
 	"loan310/app/drawdown"
 	"loan310/app/fault"
 	"loan310/app/money"
+	"loan310/app/servicing"
 	"loan310/app/underwriting"
 	"loan310/scoring"
-	"loan310/scoring/pricing"
 )
 
 type lineView struct {
@@ -59,6 +59,7 @@ type instalmentView struct {
 	Due          string `json:"due" format:"date" doc:"In China's time." example:"2026-12-11"`
 	PrincipalFen int64  `json:"principal_fen" example:"394244"`
 	InterestFen  int64  `json:"interest_fen" example:"50000"`
+	FeeFen       int64  `json:"fee_fen" example:"0"`
 	TotalFen     int64  `json:"total_fen" example:"444244"`
 	RemainingFen int64  `json:"remaining_fen" doc:"Principal owed after this line." example:"4605756"`
 }
@@ -70,6 +71,8 @@ type quoteView struct {
 	Repayment     string           `json:"repayment" enum:"equal_instalments,equal_principal,bullet,any_time"`
 	IRRBps        int64            `json:"irr_bps" doc:"The annualised rate of this draw, all fees included, in basis points. Show it first." example:"1200"`
 	AnnualRateBps int64            `json:"annual_rate_bps" example:"1200"`
+	PaidOutFen    int64            `json:"paid_out_fen" doc:"What reaches the merchant: the amount less what the product keeps back." example:"5000000"`
+	FeeFen        int64            `json:"fee_fen" doc:"All fees: kept back at payout, and of the lines." example:"0"`
 	InterestFen   int64            `json:"interest_fen" doc:"All of it, when paid as scheduled." example:"330926"`
 	TotalFen      int64            `json:"total_fen" example:"5330926"`
 	Schedule      []instalmentView `json:"schedule" doc:"If drawn today."`
@@ -87,7 +90,7 @@ func (s *server) lineEndpoints() {
 	}, s.listLines)
 	endpoint(s, huma.Operation{
 		OperationID: "quote-draw", Method: http.MethodGet, Path: "/api/lines/{id}/quote", Tags: tags,
-		Summary: "Quote a draw", Description: "The schedule and the annualised rate of a draw made today. Nothing is reserved.",
+		Summary: "Quote a draw", Description: "The schedule and the annualised rate of a draw made today, by the product its loan would be made of. Nothing is reserved. A price above the product's cap is refused, as the draw would be.",
 	}, s.quoteDraw)
 }
 
@@ -136,34 +139,25 @@ func (s *server) quoteDraw(ctx context.Context, who Principal, in *quoteRequest)
 	case !slices.Contains(line.Terms.Repayment, kind):
 		return nil, fault.Field("repayment", drawdown.CodeRepayment, "This line does not offer that repayment type; see its terms.")
 	}
-	schedule, err := pricing.ScheduleDayCount(kind, amount, line.Terms.AnnualRateBps, in.TenorMonths, firstDue(s.Now()), line.Terms.DayCountBase)
-	if err != nil {
-		return nil, err
-	}
-	irr, err := pricing.IRR(amount, schedule)
+	contract, quote, err := s.Servicing.Offer(servicing.Terms{
+		MerchantID: line.MerchantID, Amount: amount, RateBps: line.Terms.AnnualRateBps, TenorMonths: in.TenorMonths, Repayment: kind,
+		DayCountBase: line.Terms.DayCountBase,
+	})
 	if err != nil {
 		return nil, err
 	}
 	view := quoteView{
 		LineID: line.ID, AmountFen: in.AmountFen, TenorMonths: in.TenorMonths, Repayment: in.Repayment,
-		IRRBps: int64(irr), AnnualRateBps: int64(line.Terms.AnnualRateBps), Schedule: make([]instalmentView, len(schedule)),
+		IRRBps: int64(quote.IRRBps), AnnualRateBps: int64(contract.RateBps), PaidOutFen: int64(quote.Received), FeeFen: int64(quote.Fees),
+		InterestFen: int64(quote.Interest), Schedule: make([]instalmentView, len(quote.Lines)),
 	}
-	for i, part := range schedule {
-		view.InterestFen += int64(part.Interest)
-		view.TotalFen += int64(part.Total)
+	for i := range quote.Lines {
+		part := &quote.Lines[i]
+		view.TotalFen += int64(part.Unpaid)
 		view.Schedule[i] = instalmentView{
-			Number: part.Number, Due: part.Due.Format(time.DateOnly), PrincipalFen: int64(part.Principal),
-			InterestFen: int64(part.Interest), TotalFen: int64(part.Total), RemainingFen: int64(part.Remaining),
+			Number: part.Number, Due: part.DueOn.String(), PrincipalFen: int64(part.Owed.Principal), FeeFen: int64(part.Owed.Fee),
+			InterestFen: int64(part.Owed.Interest), TotalFen: int64(part.Unpaid), RemainingFen: int64(part.Balance),
 		}
 	}
 	return &body[quoteView]{view}, nil
-}
-
-// firstDue is a month after today in China's time; a day the month does not
-// have becomes its last one.
-func firstDue(now time.Time) time.Time {
-	today := now.In(time.FixedZone("CST", 8*60*60))
-	year, month, day := today.Date()
-	last := time.Date(year, month+2, 0, 0, 0, 0, 0, today.Location()).Day()
-	return time.Date(year, month+1, min(day, last), 0, 0, 0, 0, today.Location())
 }

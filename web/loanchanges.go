@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"loan310/app/audit"
 	"loan310/app/fault"
 	"loan310/app/ledger"
 	"loan310/app/money"
@@ -34,7 +35,7 @@ type moneyBody struct {
 	AmountFen int64  `json:"amount_fen" minimum:"1" maximum:"1000000000000" example:"450000"`
 	Rail      string `json:"rail,omitempty" enum:"wallet,bank" default:"wallet" doc:"Where the money is."`
 	Reference string `json:"reference,omitempty" maxLength:"128" doc:"The rail's."`
-	Excess    string `json:"excess,omitempty" enum:"prepay,hold" doc:"Repayments: what becomes of money beyond what is due; absent = as the product says."`
+	Excess    string `json:"excess,omitempty" enum:"advance,prepay,hold" doc:"Repayments: what becomes of money beyond what is due. advance: it pays the next line on its day, and what is beyond that repays early; prepay: all of it repays early; hold: all of it is kept. Absent = as the product says."`
 }
 
 type moneyRequest struct {
@@ -60,6 +61,15 @@ type waiverRequest struct {
 		Component  string `json:"component" enum:"interest,penalty,fee" doc:"Principal is charged off, never waived."`
 		AmountFen  int64  `json:"amount_fen" minimum:"1" maximum:"1000000000000"`
 		Subsidised bool   `json:"subsidised,omitempty" doc:"A campaign pays, so our income stays."`
+	}
+}
+
+type feeRequest struct {
+	ByID
+	Keyed
+	Body struct {
+		Dated
+		AmountFen int64 `json:"amount_fen" minimum:"1" maximum:"1000000000000" example:"5000"`
 	}
 }
 
@@ -90,7 +100,7 @@ type restructureRequest struct {
 	}
 }
 
-type chargeOffRequest struct {
+type proposalRequest struct {
 	ByID
 	Keyed
 	Body struct {
@@ -98,7 +108,7 @@ type chargeOffRequest struct {
 	}
 }
 
-type chargeOffDecisionRequest struct {
+type proposalDecisionRequest struct {
 	ByID
 	Keyed
 	Body struct {
@@ -112,7 +122,7 @@ type proposalView struct {
 	State      string           `json:"state" enum:"open,approved,refused"`
 	ProposedAt time.Time        `json:"proposed_at"`
 	DecidedAt  time.Time        `json:"decided_at,omitzero"`
-	Change     *loanChangedView `json:"change,omitempty" doc:"approved: what was charged off."`
+	Change     *loanChangedView `json:"change,omitempty" doc:"approved: what was charged off, or is on the books again."`
 }
 
 func showProposal(p servicing.Proposal) proposalView {
@@ -131,11 +141,14 @@ func (s *server) loanChangeEndpoints(tags []string) {
 	endpoint(s, post("reverse-loan-event", "/api/loans/{id}/reversals", "Reverse an event",
 		"Says that an event never was, such as a repayment that bounced; everything after it is replayed."+again), s.reverseLoanEvent)
 	endpoint(s, post("waive", "/api/loans/{id}/waivers", "Waive interest, penalty or fees", "At most what is owed."+again), s.waive)
+	endpoint(s, post("charge-fee", "/api/loans/{id}/fees", "Charge a fee", "Income at once, due with the next line, or at once after the last."+again), s.chargeFee)
 	endpoint(s, post("pause-loan", "/api/loans/{id}/pauses", "Pause a loan", "Days of a pause are not counted as past due."+again), s.pauseLoan)
 	endpoint(s, post("resume-loan", "/api/loans/{id}/resumptions", "End a pause", "The day given counts again."+again), s.resumeLoan)
 	endpoint(s, post("restructure-loan", "/api/loans/{id}/restructurings", "Restructure a loan", "Lays what is owed over new lines and begins an observation of a year."+again), s.restructureLoan)
-	endpoint(s, post("propose-charge-off", "/api/loans/{id}/charge-offs", "Propose a charge-off", "Another person decides. An open proposal of the loan is given as it is."), s.proposeChargeOff)
-	endpoint(s, post("decide-charge-off", "/api/charge-offs/{id}/decision", "Decide a charge-off", "By another person than the one who proposed it. Approved, all that is owed leaves the books today."), s.decideChargeOff)
+	endpoint(s, post("propose-charge-off", "/api/loans/{id}/charge-offs", "Propose a charge-off", "Another person decides. An open proposal of the loan is given as it is."), proposing(s.Servicing.ProposeChargeOff))
+	endpoint(s, post("decide-charge-off", "/api/charge-offs/{id}/decision", "Decide a charge-off", "By another person than the one who proposed it. Approved, all that is owed leaves the books today."), deciding(s, s.Servicing.DecideChargeOff))
+	endpoint(s, post("propose-write-back", "/api/loans/{id}/write-backs", "Propose a write-back", "Of a charge-off. Another person decides. An open proposal of the loan is given as it is."), proposing(s.Servicing.ProposeWriteBack))
+	endpoint(s, post("decide-write-back", "/api/write-backs/{id}/decision", "Decide a write-back", "By another person than the one who proposed it. Approved, what is left of the claim is on the books again today, all of it due."), deciding(s, s.Servicing.DecideWriteBack))
 }
 
 // dayOf reads a day of a request; empty is none.
@@ -205,6 +218,15 @@ func (s *server) waive(ctx context.Context, who Principal, in *waiverRequest) (*
 	return s.changed(ctx, outcome, err)
 }
 
+func (s *server) chargeFee(ctx context.Context, who Principal, in *feeRequest) (*body[loanChangedView], error) {
+	c, err := command(who, in.ID, in.IdempotencyKey, in.Body.Dated)
+	if err != nil {
+		return nil, err
+	}
+	outcome, err := s.Servicing.Charge(ctx, c, fen(in.Body.AmountFen))
+	return s.changed(ctx, outcome, err)
+}
+
 func (s *server) pauseLoan(ctx context.Context, who Principal, in *pauseRequest) (*body[loanChangedView], error) {
 	c, err := command(who, in.ID, in.IdempotencyKey, in.Body.Dated)
 	if err != nil {
@@ -242,30 +264,36 @@ func (s *server) restructureLoan(ctx context.Context, who Principal, in *restruc
 	return s.changed(ctx, outcome, err)
 }
 
-func (s *server) proposeChargeOff(ctx context.Context, who Principal, in *chargeOffRequest) (*body[proposalView], error) {
-	c, err := command(who, in.ID, in.IdempotencyKey, Dated{Reason: in.Body.Reason})
-	if err != nil {
-		return nil, err
-	}
-	proposal, err := s.Servicing.ProposeChargeOff(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	return &body[proposalView]{showProposal(proposal)}, nil
-}
-
-func (s *server) decideChargeOff(ctx context.Context, who Principal, in *chargeOffDecisionRequest) (*body[proposalView], error) {
-	proposal, outcome, err := s.Servicing.DecideChargeOff(ctx, in.ID, in.Body.Approve, who.actor())
-	if err != nil {
-		return nil, err
-	}
-	view := showProposal(proposal)
-	if outcome.Loan.ID != "" {
-		changed, err := s.changed(ctx, outcome, nil)
+// proposing makes a handler of what another person must decide.
+func proposing(propose func(context.Context, servicing.Command) (servicing.Proposal, error)) func(context.Context, Principal, *proposalRequest) (*body[proposalView], error) {
+	return func(ctx context.Context, who Principal, in *proposalRequest) (*body[proposalView], error) {
+		c, err := command(who, in.ID, in.IdempotencyKey, Dated{Reason: in.Body.Reason})
 		if err != nil {
 			return nil, err
 		}
-		view.Change = &changed.Body
+		proposal, err := propose(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		return &body[proposalView]{showProposal(proposal)}, nil
 	}
-	return &body[proposalView]{view}, nil
+}
+
+// deciding makes a handler of a decision on a proposal.
+func deciding(s *server, decide func(context.Context, string, bool, audit.Actor) (servicing.Proposal, servicing.Outcome, error)) func(context.Context, Principal, *proposalDecisionRequest) (*body[proposalView], error) {
+	return func(ctx context.Context, who Principal, in *proposalDecisionRequest) (*body[proposalView], error) {
+		proposal, outcome, err := decide(ctx, in.ID, in.Body.Approve, who.actor())
+		if err != nil {
+			return nil, err
+		}
+		view := showProposal(proposal)
+		if outcome.Loan.ID != "" {
+			changed, err := s.changed(ctx, outcome, nil)
+			if err != nil {
+				return nil, err
+			}
+			view.Change = &changed.Body
+		}
+		return &body[proposalView]{view}, nil
+	}
 }

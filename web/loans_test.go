@@ -81,6 +81,25 @@ func TestALoanOverTheAPI(t *testing.T) {
 	refused := second.call(http.MethodPost, decision, object{"approve": false})
 	require.Equal(t, "refused", refused.get(t, "state"), refused.text)
 
+	fee := operator.call(http.MethodPost, path+"/fees", object{"amount_fen": 5_000, "reason": "copy of the contract"})
+	require.Equal(t, http.StatusOK, fee.status, fee.text)
+	require.InDelta(t, 5_000, fee.get(t, "loan.outstanding.fee_fen"), 0)
+	require.Equal(t, "fee", fee.get(t, "journals.0.kind"))
+	requireProblem(t, owner.call(http.MethodPost, path+"/fees", object{"amount_fen": 1}), http.StatusForbidden, web.CodeNotAllowed)
+
+	requireProblem(t, operator.call(http.MethodPost, path+"/write-backs", object{"reason": "paid again"}), http.StatusConflict, loan.CodeNotChargedOff)
+	proposed = operator.call(http.MethodPost, path+"/charge-offs", object{"reason": "gone"})
+	off := second.call(http.MethodPost, "/api/charge-offs/"+proposed.get(t, "id").(string)+"/decision", object{"approve": true})
+	require.Equal(t, "charged_off", off.get(t, "change.loan.state"), off.text)
+	proposed = second.call(http.MethodPost, path+"/write-backs", object{"reason": "back again"})
+	require.Equal(t, http.StatusOK, proposed.status, proposed.text)
+	requireProblem(t, operator.call(http.MethodPost, "/api/charge-offs/"+proposed.get(t, "id").(string)+"/decision", object{"approve": true}), http.StatusNotFound, fault.CodeNotFound)
+	decision = "/api/write-backs/" + proposed.get(t, "id").(string) + "/decision"
+	requireProblem(t, second.call(http.MethodPost, decision, object{"approve": true}), http.StatusConflict, servicing.CodeSamePerson)
+	back := operator.call(http.MethodPost, decision, object{"approve": true})
+	require.Equal(t, "active", back.get(t, "change.loan.state"), back.text)
+	require.Equal(t, "write_back", back.get(t, "change.journals.0.kind"))
+
 	payoff := owner.call(http.MethodGet, path+"/payoff", nil)
 	all := operator.call(http.MethodPost, path+"/repayments", object{"amount_fen": payoff.get(t, "amount_fen")})
 	require.Equal(t, "closed", all.get(t, "loan.state"), all.text)

@@ -128,6 +128,9 @@ func permissions() map[string][]caller {
 		"restructure-loan":   {operatorCaller, adminCaller},
 		"propose-charge-off": {operatorCaller, adminCaller},
 		"decide-charge-off":  {operatorCaller, adminCaller},
+		"propose-write-back": {operatorCaller, adminCaller},
+		"decide-write-back":  {operatorCaller, adminCaller},
+		"charge-fee":         {operatorCaller, adminCaller},
 		"servicing-status":   {operatorCaller, adminCaller},
 
 		"list-providers":  {operatorCaller, adminCaller},

@@ -30,6 +30,11 @@ type drawdownRow struct {
 	TenorMonths int
 	Repayment   string
 	RateBps     int64
+
+	ProductID      string
+	ProductVersion int
+	FeeFen         int64
+
 	State       string
 	FailureCode string
 	RequestedAt moment
@@ -42,7 +47,7 @@ func (r drawdownRow) domain() drawdown.Drawdown {
 	return drawdown.Drawdown{
 		ID: r.ID, Version: r.Version, LineID: r.LineID, MerchantID: r.MerchantID, Key: r.Key, PayloadHash: r.PayloadHash,
 		Amount: money.Amount(r.AmountFen), TenorMonths: r.TenorMonths, Repayment: scoring.RepaymentType(r.Repayment),
-		RateBps: money.BasisPoints(r.RateBps), State: drawdown.State(r.State), FailureCode: fault.Code(r.FailureCode),
+		RateBps: money.BasisPoints(r.RateBps), Agreed: drawdown.Agreed{ProductID: r.ProductID, ProductVersion: r.ProductVersion, Fee: money.Amount(r.FeeFen)}, State: drawdown.State(r.State), FailureCode: fault.Code(r.FailureCode),
 		RequestedAt: r.RequestedAt.Time, SettledAt: r.SettledAt.Time,
 	}
 }
@@ -82,10 +87,10 @@ func (s drawdowns) Create(ctx context.Context, d drawdown.Drawdown, entry audit.
 	stored := d
 	err := s.db.in(ctx, func(ctx context.Context, tx *gorm.DB) error {
 		inserted, err := exec(ctx, tx, `INSERT INTO drawdowns (id, version, line_id, merchant_id, key, payload_hash, amount_fen,
-			tenor_months, repayment, rate_bps, state, failure_code, requested_at)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'requested', '', ?) ON CONFLICT DO NOTHING`,
+			tenor_months, repayment, rate_bps, product_id, product_version, fee_fen, state, failure_code, requested_at)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'requested', '', ?) ON CONFLICT DO NOTHING`,
 			d.ID, d.Version, d.LineID, d.MerchantID, d.Key, d.PayloadHash, int64(d.Amount),
-			d.TenorMonths, string(d.Repayment), int64(d.RateBps), d.RequestedAt.UnixMicro())
+			d.TenorMonths, string(d.Repayment), int64(d.RateBps), d.ProductID, d.ProductVersion, int64(d.Fee), d.RequestedAt.UnixMicro())
 		if orphan(err) {
 			return fault.Missing("line").Wrap(err)
 		}

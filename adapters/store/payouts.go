@@ -124,7 +124,7 @@ func (s drawdowns) MarkUnknown(ctx context.Context, drawdownID string, now time.
 
 // reserving checks what Reserve was given against the drawdown.
 func reserving(d drawdownRow, payout drawdown.Payout, journal ledger.Journal) error {
-	if payout.DrawdownID != d.ID || int64(payout.Amount) != d.AmountFen {
+	if payout.DrawdownID != d.ID || int64(payout.Amount) != d.AmountFen-d.FeeFen {
 		return fault.New(fault.Internal, fault.CodeConstraint, "the payout is not this drawdown's")
 	}
 	return journal.Check()

@@ -24,6 +24,7 @@ func (db *DB) openLoan(ctx context.Context, tx *gorm.DB, d drawdownRow) (bool, e
 	contract, err := servicing.NewContract(db.products, servicing.Terms{
 		DrawdownID: d.ID, MerchantID: d.MerchantID, Amount: money.Amount(d.AmountFen), RateBps: money.BasisPoints(d.RateBps),
 		TenorMonths: d.TenorMonths, Repayment: scoring.RepaymentType(d.Repayment), DayCountBase: terms.of.DayCountBase, PaidAt: d.SettledAt.Time,
+		ProductID: d.ProductID, ProductVersion: d.ProductVersion, Fee: money.Amount(d.FeeFen),
 	})
 	var opened servicing.Update
 	if err == nil {

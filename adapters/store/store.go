@@ -143,6 +143,9 @@ func Open(ctx context.Context, config Config) (*DB, error) {
 	return db, nil
 }
 
+// Products are what loans are made of.
+func (db *DB) Products() loan.Catalogue { return db.products }
+
 // Close ends background work and closes the database. Closing again does
 // nothing.
 func (db *DB) Close() error { return db.closing() }

@@ -50,7 +50,7 @@ const (
 	RuleSubject         = "subject_is_on_record"           // Want: 1; Have: journals about what does not exist
 	RuleBooked          = "paid_is_booked"                 // a drawdown; Have: its journals
 	RuleInTransit       = "in_transit_equals_open_payouts" // of a drawdown: a credit while its payout is open
-	RuleReceivable      = "receivable_equals_drawn"        // of a drawdown, open or paid
+	RuleReceivable      = "receivable_equals_drawn"        // of a drawdown, open or paid: what is paid out
 	RuleSettlement      = "settlement_equals_paid"         // of a drawdown: a credit once paid over another rail than the bank
 	RuleSettlementBank  = "settlement_bank_equals_paid"    // of a drawdown: a credit once paid over the bank rail
 	RuleElsewhere       = "drawdown_books_nothing_else"    // of a drawdown: the sum of other accounts' amounts without sign
@@ -85,7 +85,7 @@ func recordRules() []struct{ rule, sql string } {
 		{RulePayout, `SELECT d.id AS subject, 1 AS want, 0 AS have FROM drawdowns d LEFT JOIN ` + latest + ` p ON p.drawdown_id = d.id
 			WHERE (d.state = 'requested' AND p.key IS NOT NULL)
 			OR (d.state IN ('paying', 'unknown', 'paid') AND p.key IS NULL)
-			OR (p.key IS NOT NULL AND (p.amount_fen <> d.amount_fen
+			OR (p.key IS NOT NULL AND (p.amount_fen <> d.amount_fen - d.fee_fen
 				OR CASE p.state WHEN 'requested' THEN 'paying' WHEN 'sent' THEN 'paying' ELSE p.state END <> d.state))`},
 		{RuleOnePaid, `SELECT drawdown_id AS subject, 1 AS want, COUNT(*) AS have FROM payouts
 			WHERE state NOT IN ('failed', 'reversed') GROUP BY drawdown_id HAVING COUNT(*) > 1`},

@@ -207,7 +207,7 @@ func auditDrawdowns(ctx context.Context, tx *gorm.DB, batch []subjectBooks) ([]L
 	for i := range ids {
 		ids[i] = batch[min(i, len(batch)-1)].id
 	}
-	rows, err := query[drawRow](ctx, tx, "SELECT d.id, d.amount_fen, d.state, p.rail FROM drawdowns d LEFT JOIN payouts p ON p.drawdown_id = d.id AND p.state = 'paid' WHERE d.id IN (?"+strings.Repeat(", ?", auditBatch-1)+")", ids...)
+	rows, err := query[drawRow](ctx, tx, "SELECT d.id, d.amount_fen - d.fee_fen AS amount_fen, d.state, p.rail FROM drawdowns d LEFT JOIN payouts p ON p.drawdown_id = d.id AND p.state = 'paid' WHERE d.id IN (?"+strings.Repeat(", ?", auditBatch-1)+")", ids...)
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 const (
 	RuleLoanBooks    = "loan_books_equal_its_events"   // Want: entries to book, Have: journals to reverse
 	RuleLoanPosition = "loan_position_equals_replay"   // Want: principal outstanding by the events
+	RuleLoanHeadroom = "headroom_returned_is_repaid"   // Want: principal no longer owed; Have: less than that was given back to the line
 	RuleLoanNotes    = "loan_journal_is_noted_rightly" // Have: 1 = its note is missing or tells otherwise of its reversal
 )
 
@@ -53,6 +54,11 @@ func auditLoan(record *servicing.Record) []LedgerFault {
 	}
 	if outstanding != record.Loan.Outstanding {
 		faults = append(faults, LedgerFault{RuleLoanPosition, record.Loan.ID, outstanding, record.Loan.Outstanding})
+	}
+	// More may have been given back: a repayment was reversed, and the line
+	// had no room to take it again.
+	if repaid := servicing.Headroom(&record.Loan); record.Loan.Released < repaid {
+		faults = append(faults, LedgerFault{RuleLoanHeadroom, record.Loan.ID, repaid, record.Loan.Released})
 	}
 	return faults
 }

@@ -54,11 +54,22 @@ type Drawdown struct {
 	TenorMonths int
 	Repayment   scoring.RepaymentType
 	RateBps     money.BasisPoints // annual nominal, from the line's terms
+	Agreed                        // what the loan will be made of
 	State       State
 	FailureCode fault.Code
 	RequestedAt time.Time
 	SettledAt   time.Time // paid or failed
 }
+
+// Agreed is what a draw was agreed by beside the line's terms.
+type Agreed struct {
+	ProductID      string // empty = the newest that repays that way when it is paid
+	ProductVersion int
+	Fee            money.Amount // kept back at payout; the line is charged the whole amount
+}
+
+// PaidOut is what reaches the merchant.
+func (d *Drawdown) PaidOut() money.Amount { return d.Amount - d.Fee }
 
 // Line is the view of a credit line that a draw needs.
 type Line struct {
@@ -90,7 +101,7 @@ type Store interface {
 	// fault.CodeKeyReused.
 	Create(ctx context.Context, d Drawdown, entry audit.Entry) (Drawdown, error)
 	// Reserve takes the amount from the line by one conditional update, books
-	// the journal, stores the payout as PayoutRequested, and moves
+	// the journal (of what is paid out), stores the payout as PayoutRequested, and moves
 	// Requested to Paying, all or nothing. Too little headroom or a line not
 	// active moves the drawdown to Failed instead, with the code, and gives
 	// it without error. Any other state is given as stored.

@@ -31,8 +31,11 @@ func (s *Service) Returned(ctx context.Context, r Return) (Drawdown, error) {
 	default:
 		d, err = s.deps.Store.SettleFailed(ctx, id, r.Key, CodeRailRefused, r.Code, s.deps.Now(), s.entry(workflowActor(id), "drawdown.failed", id, r.Code))
 	}
-	if fault.KindOf(err) == fault.Conflict {
-		return Drawdown{}, errors.Join(s.handOver(ctx, payout, CaseReturn))
+	if fault.KindOf(err) == fault.Conflict || fault.CodeOf(err) == fault.CodeConstraint {
+		// What stands speaks against it, such as a line that does not have
+		// the amount: trying again changes nothing, a person can.
+		s.deps.Logger.ErrorContext(ctx, "a returned payout cannot be booked", slog.String("drawdown_id", id), slog.Any("error", err))
+		return Drawdown{}, s.handOver(ctx, payout, CaseReturn)
 	}
 	return d, err
 }

@@ -51,7 +51,10 @@ type Deps struct {
 	HandOver time.Duration
 	// Tell tells a merchant that a payout came back. It is called until it
 	// succeeds, and sends once by the drawdown's id. Nil means nobody is told.
-	Tell   func(ctx context.Context, d Drawdown) error
+	Tell func(ctx context.Context, d Drawdown) error
+	// Agree gives what a draw made today is agreed by. Its error, such as a
+	// price above the cap, refuses the draw. Nil = nothing is kept back.
+	Agree  func(line Line, request Request) (Agreed, error)
 	Now    clock.Clock
 	NewID  func() string
 	Logger *slog.Logger
@@ -114,6 +117,11 @@ func (s *Service) Open(ctx context.Context, request Request, actor audit.Actor) 
 		Key: request.Key, PayloadHash: request.hash(), Amount: request.Amount, TenorMonths: request.TenorMonths,
 		Repayment: request.Repayment, RateBps: line.Terms.AnnualRateBps, State: Requested, RequestedAt: s.deps.Now(),
 	}
+	if s.deps.Agree != nil {
+		if d.Agreed, err = s.deps.Agree(line, request); err != nil {
+			return Drawdown{}, err
+		}
+	}
 	return s.deps.Store.Create(ctx, d, s.entry(actor, "drawdown.requested", d.ID, d.Amount.String()))
 }
 
@@ -167,8 +175,8 @@ func AttemptKey(drawdownID string, n int) string {
 	return strings.ReplaceAll(drawdownID, "-", "") + "P" + strconv.Itoa(n)
 }
 
-// Reserve takes the amount from the line, books the promise and stores the
-// payout with its key, in one transaction. Too little headroom fails the
+// Reserve takes the amount from the line, books the promise of what is paid
+// out and stores the payout with its key, in one transaction. Too little headroom fails the
 // draw, which is a result.
 func (s *Service) Reserve(ctx context.Context, id string) (Drawdown, error) {
 	d, err := s.deps.Store.Drawdown(ctx, id)
@@ -181,13 +189,13 @@ func (s *Service) Reserve(ctx context.Context, id string) (Drawdown, error) {
 	}
 	now := s.deps.Now()
 	payout := Payout{
-		Key: PayoutKey(id), DrawdownID: id, Attempt: 1, Amount: d.Amount, Rail: line.Rail, Account: line.Account, Holder: line.Holder,
+		Key: PayoutKey(id), DrawdownID: id, Attempt: 1, Amount: d.PaidOut(), Rail: line.Rail, Account: line.Account, Holder: line.Holder,
 		State: PayoutRequested, CreatedAt: now,
 	}
 	payout.PayloadHash = payloadHash(payout)
 	journal := ledger.Journal{
 		ID: s.deps.NewID(), Key: id + ":promised", Subject: "drawdown/" + id, Kind: "disbursement_promised", BookedAt: now,
-		Postings: []ledger.Posting{{Account: ledger.PrincipalReceivable, Amount: d.Amount}, {Account: ledger.PayoutInTransit, Amount: -d.Amount}},
+		Postings: []ledger.Posting{{Account: ledger.PrincipalReceivable, Amount: d.PaidOut()}, {Account: ledger.PayoutInTransit, Amount: -d.PaidOut()}},
 	}
 	d, _, err = s.deps.Store.Reserve(ctx, id, payout, journal, s.entry(workflowActor(id), "drawdown.reserved", id, d.Amount.String()))
 	if err == nil {

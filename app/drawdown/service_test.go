@@ -2,12 +2,15 @@ package drawdown_test
 
 import (
 	"context"
+	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
 	"sync"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -19,6 +22,8 @@ import (
 	"loan310/app/ident"
 	"loan310/app/merchant"
 	"loan310/app/money"
+	"loan310/app/servicing"
+	"loan310/app/servicing/loan"
 	"loan310/app/underwriting"
 	"loan310/scoring"
 )
@@ -76,6 +81,7 @@ var (
 // world is a service over a real SQLite file with one open line of 10,000 yuan.
 type world struct {
 	db      *store.DB
+	file    string
 	service *drawdown.Service
 	rail    *rail // the wallet
 	bank    *rail
@@ -84,6 +90,16 @@ type world struct {
 	line    underwriting.Line
 	mu      sync.Mutex
 	at      time.Time
+}
+
+// exec changes the database behind the store's back.
+func (w *world) exec(t *testing.T, statement string) {
+	t.Helper()
+	pool, err := sql.Open("sqlite", "file:"+w.file)
+	require.NoError(t, err)
+	_, err = pool.ExecContext(t.Context(), statement)
+	require.NoError(t, err)
+	require.NoError(t, pool.Close())
 }
 
 func (w *world) now() time.Time {
@@ -100,12 +116,21 @@ func (w *world) pass(d time.Duration) {
 
 func newWorld(t *testing.T, onPay func(*rail, drawdown.Instruction) (drawdown.Receipt, error)) *world {
 	t.Helper()
+	return newWorldOf(t, onPay, loan.Catalogue{})
+}
+
+// newWorldOf is newWorld with products of its own.
+func newWorldOf(t *testing.T, onPay func(*rail, drawdown.Instruction) (drawdown.Receipt, error), products loan.Catalogue) *world {
+	t.Helper()
 	w := &world{at: time.Date(2026, 11, 11, 0, 0, 0, 0, time.UTC), rail: &rail{paid: map[string]int{}, onPay: onPay}, bank: &rail{paid: map[string]int{}, onPay: answers}, limits: map[string]drawdown.Limit{}}
 	text, err := store.GenerateKeys()
 	require.NoError(t, err)
 	keys, err := store.ParseKeys(text)
 	require.NoError(t, err)
-	w.db, err = store.Open(t.Context(), store.Config{DSN: "sqlite://" + filepath.Join(t.TempDir(), "test.db") + "?synchronous=normal", Keys: keys, Clock: w.now})
+	w.file = filepath.Join(t.TempDir(), "test.db")
+	w.db, err = store.Open(t.Context(), store.Config{
+		DSN: "sqlite://" + w.file + "?synchronous=normal", Keys: keys, Clock: w.now, Products: products,
+	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, w.db.Close()) })
 	require.NoError(t, w.db.Migrate(t.Context()))
@@ -113,10 +138,36 @@ func newWorld(t *testing.T, onPay func(*rail, drawdown.Instruction) (drawdown.Re
 	w.rails = map[string]drawdown.Rail{"wallet": w.rail, "bank": w.bank}
 	w.service = drawdown.NewService(drawdown.Deps{
 		Store: w.db.Drawdowns(), Desk: w.db.PayoutDesk(), Rails: w.rails,
-		Limits: w.limits, FailOver: map[string]string{"wallet": "bank"}, Now: w.now, NewID: ident.NewID,
+		Agree: w.agree, Limits: w.limits, FailOver: map[string]string{"wallet": "bank"}, Now: w.now, NewID: ident.NewID,
 		Logger: slog.New(slog.DiscardHandler), Grace: 15 * time.Second, MaxAge: 20 * time.Hour,
 	})
 	return w
+}
+
+// withUpfrontFee is a catalogue whose one product keeps so much of the
+// principal back at payout.
+func withUpfrontFee(t *testing.T, bps money.BasisPoints) loan.Catalogue {
+	t.Helper()
+	standard, err := loan.StandardCatalogue()
+	require.NoError(t, err)
+	product, ok := standard.For(scoring.EqualInstalments)
+	require.True(t, ok)
+	folder := fstest.MapFS{}
+	product.Fees.UpfrontBps = bps
+	text, err := json.Marshal(product)
+	require.NoError(t, err)
+	folder["1.json"] = &fstest.MapFile{Data: text}
+	catalogue, err := loan.ReadCatalogue(folder)
+	require.NoError(t, err)
+	return catalogue
+}
+
+// agree prices a draw as the stack does.
+func (w *world) agree(line drawdown.Line, request drawdown.Request) (drawdown.Agreed, error) {
+	contract, _, err := servicing.Offer(w.db.Products(), servicing.Terms{
+		Amount: request.Amount, RateBps: line.Terms.AnnualRateBps, TenorMonths: request.TenorMonths, Repayment: request.Repayment, PaidAt: w.now(),
+	})
+	return drawdown.Agreed{ProductID: contract.Product.ID, ProductVersion: contract.Product.Version, Fee: contract.UpfrontFee()}, err
 }
 
 func (w *world) openLine(t *testing.T) {

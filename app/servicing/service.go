@@ -22,6 +22,9 @@ type Deps struct {
 	Store  Store
 	Now    clock.Clock
 	Logger *slog.Logger
+	// Products are what offers are made of; the zero value =
+	// loan.StandardCatalogue.
+	Products loan.Catalogue
 }
 
 // Service services loans.
@@ -35,6 +38,19 @@ func (s *Service) At(now clock.Clock) *Service {
 	deps := s.deps
 	deps.Now = now
 	return NewService(deps)
+}
+
+// Offer lays and prices a loan paid out now; see the function Offer.
+func (s *Service) Offer(terms Terms) (loan.Contract, loan.Quote, error) {
+	products := s.deps.Products
+	if len(products.Products()) == 0 {
+		var err error
+		if products, err = loan.StandardCatalogue(); err != nil {
+			return loan.Contract{}, loan.Quote{}, err
+		}
+	}
+	terms.PaidAt = s.deps.Now()
+	return Offer(products, terms)
 }
 
 // Today is the lender's civil day.

@@ -22,7 +22,7 @@ import (
 const (
 	CodeNoKey      fault.Code = "idempotency_key_missing"
 	CodeCancelled  fault.Code = "loan_cancelled"
-	CodeUpfrontFee fault.Code = "upfront_fee_not_kept_back"
+	CodeKeptBack   fault.Code = "fee_kept_back_differs"
 	CodeSamePerson fault.Code = "same_person"
 	CodeDecided    fault.Code = "proposal_decided"
 )
@@ -144,11 +144,12 @@ type Store interface {
 	Proposals
 }
 
-// Proposal is a charge-off proposed by one person, to be decided by another.
+// Proposal is a charge-off or a write-back proposed by one person, to be
+// decided by another.
 type Proposal struct {
 	ID         string
 	LoanID     string
-	Kind       string // charge_off
+	Kind       string // KindChargeOff, KindWriteBack
 	Reason     string
 	State      string // open, approved, refused
 	ProposedBy string
@@ -159,7 +160,7 @@ type Proposal struct {
 
 // Proposals keeps proposals.
 type Proposals interface {
-	// Propose stores a proposal, or gives the open one of the same loan.
+	// Propose stores a proposal, or gives the open one of the same loan and kind.
 	Propose(ctx context.Context, p Proposal, entry audit.Entry) (Proposal, error)
 	// Proposal gives one; fault.NotFound when there is none.
 	Proposal(ctx context.Context, id string) (Proposal, error)
@@ -178,28 +179,58 @@ type Terms struct {
 	Repayment    verdict.RepaymentType
 	DayCountBase int // of the line's terms; 0 = the product's
 	PaidAt       time.Time
+	// ProductID and ProductVersion name what the draw was agreed by; empty =
+	// the newest that repays that way. Fee is what the payout kept back.
+	ProductID      string
+	ProductVersion int
+	Fee            money.Amount
 }
 
 // NewContract makes the contract of a drawdown that was paid, with a snapshot
-// of the newest product that repays that way. Money has moved by then, so
-// what Contract.Check would refuse for a new loan (a price over the cap) is
-// no reason not to service it; only a contract that no schedule can be made
-// of, or a product that keeps a fee back at payout, is an error.
+// of its product. Money has moved by then, so what Contract.Check would refuse
+// for a new loan (a price over the cap) is no reason not to service it; only a
+// contract that no schedule can be made of is an error, or one whose fee is
+// not what the payout kept back.
 func NewContract(products loan.Catalogue, terms Terms) (loan.Contract, error) {
 	product, ok := products.For(terms.Repayment)
-	if !ok {
-		return loan.Contract{}, fault.New(fault.Internal, loan.CodeProduct, "no product repays by %q", terms.Repayment)
+	if terms.ProductID != "" {
+		product, ok = products.Product(terms.ProductID, terms.ProductVersion)
 	}
-	if product.Fees.UpfrontBps != 0 {
-		return loan.Contract{}, fault.New(fault.Internal, CodeUpfrontFee, "product %s keeps a fee back at payout, and payouts pay the whole amount", product.ID)
+	if !ok {
+		return loan.Contract{}, fault.New(fault.Internal, loan.CodeProduct, "no product %s/%d repays by %q", terms.ProductID, terms.ProductVersion, terms.Repayment)
 	}
 	if terms.DayCountBase != 0 {
 		product.DayCountBase = terms.DayCountBase
 	}
-	return loan.Contract{
+	contract := loan.Contract{
 		LoanID: terms.DrawdownID, MerchantID: terms.MerchantID, Principal: terms.Amount, RateBps: terms.RateBps,
 		TenorMonths: terms.TenorMonths, DisbursedOn: loan.DateOf(terms.PaidAt, clock.Lender()), Product: product,
-	}, nil
+	}
+	if fee := contract.UpfrontFee(); fee != terms.Fee {
+		return loan.Contract{}, fault.New(fault.Internal, CodeKeptBack, "the payout kept %s back, and product %s/%d keeps %s", terms.Fee, product.ID, product.Version, fee)
+	}
+	return contract, nil
+}
+
+// Offer lays and prices a loan paid out at a moment by the newest product that
+// repays that way: what is shown before a draw, and what the draw is agreed
+// by. A price above the product's cap is Invalid with loan.CodeIRRCap.
+func Offer(products loan.Catalogue, terms Terms) (loan.Contract, loan.Quote, error) {
+	product, ok := products.For(terms.Repayment)
+	if !ok {
+		return loan.Contract{}, loan.Quote{}, fault.Field("repayment", loan.CodeProduct, "No product repays by %q.", terms.Repayment)
+	}
+	terms.ProductID, terms.ProductVersion, terms.Fee = product.ID, product.Version, terms.Amount.Share(product.Fees.UpfrontBps)
+	contract, err := NewContract(products, terms)
+	if err != nil {
+		return loan.Contract{}, loan.Quote{}, err
+	}
+	contract.LoanID = "offer"
+	if err := contract.Check(); err != nil {
+		return loan.Contract{}, loan.Quote{}, err
+	}
+	quote, err := contract.Quote()
+	return contract, quote, err
 }
 
 // Part gives the part of the end of day a loan belongs to (FNV-1a of its id).

@@ -19,6 +19,7 @@ import (
 
 	"loan310/adapters/store"
 	"loan310/app/fault"
+	"loan310/app/servicing/loan"
 )
 
 // CodeUnsafe marks a configuration that production refuses.
@@ -40,6 +41,9 @@ type Config struct {
 	// Keys and Providers are required.
 	Keys      Keys
 	Providers Providers
+	// Products are what loans are made of; the zero value = the standard ones.
+	// All processes on a database must be given the same.
+	Products loan.Catalogue
 	// Production refuses demo keys, demo logins and the sandbox.
 	Production bool
 	// Web and Worker choose what this process runs.
@@ -117,6 +121,18 @@ func ReadFile(path string, into any) error {
 		return fmt.Errorf("read %s: not the JSON that `loan310` writes: %w", path, err)
 	}
 	return nil
+}
+
+// ReadProducts reads a folder of product files, one product a file.
+func ReadProducts(folder string) (loan.Catalogue, error) {
+	products, err := loan.ReadCatalogue(os.DirFS(folder))
+	if err != nil {
+		return loan.Catalogue{}, fmt.Errorf("read products in %s: %w", folder, err)
+	}
+	if len(products.Products()) == 0 {
+		return loan.Catalogue{}, fault.New(fault.Invalid, loan.CodeProduct, "no *.json in %s: one product a file", folder)
+	}
+	return products, nil
 }
 
 // DemoKeys reads the keys of a development folder and makes them at first.

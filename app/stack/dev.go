@@ -19,6 +19,7 @@ import (
 	"loan310/app/clock"
 	"loan310/app/fault"
 	"loan310/app/security"
+	"loan310/app/servicing/loan"
 )
 
 // Demo credentials, made by Dev and refused in production.
@@ -48,7 +49,9 @@ type DevOptions struct {
 	// Database replaces the SQLite file in Dir; TemporalPostgres likewise.
 	Database, TemporalPostgres string
 	TemporalBinary             string
-	NoUI                       bool // no Temporal web UI
+	// Products are what loans are made of; the zero value = the standard ones.
+	Products loan.Catalogue
+	NoUI     bool // no Temporal web UI
 	// NoWorker leaves the worker to another process.
 	NoWorker     bool
 	SourceBudget time.Duration
@@ -159,7 +162,7 @@ func devConfig(options DevOptions, temporal string, providers Providers) (Config
 	return Config{
 		Database: database, Listen: net.JoinHostPort(options.Host, strconv.Itoa(options.Ports.Web)),
 		Temporal: temporal, Namespace: Namespace, Keys: keys, Providers: providers, Web: true, Worker: !options.NoWorker,
-		SourceBudget: options.SourceBudget, PayoutGrace: options.PayoutGrace, SweepEvery: options.SweepEvery,
+		SourceBudget: options.SourceBudget, PayoutGrace: options.PayoutGrace, Products: options.Products, SweepEvery: options.SweepEvery,
 		Version: options.Version, Logger: options.Logger,
 	}, nil
 }

@@ -32,11 +32,24 @@ func (s *Stack) makeDrawdowns() *drawdown.Service {
 		Store: s.DB.Drawdowns(), Desk: s.DB.PayoutDesk(), Rails: s.outside.rails, Limits: rules.limits(),
 		HandOver: time.Duration(rules.HandOverHours) * time.Hour, Tell: s.tellReversed,
 		Now: clock.System, NewID: ident.NewID, Logger: s.config.Logger, Grace: s.config.PayoutGrace, Reached: s.config.Reached,
+		Agree: s.agree,
 	}
 	if s.config.Providers.BankRail != nil && !rules.NoFailOver {
 		deps.FailOver = map[string]string{drawdown.RailWallet: drawdown.RailBank}
 	}
 	return drawdown.NewService(deps)
+}
+
+// agree prices a draw by the product its loan will be made of.
+func (s *Stack) agree(line drawdown.Line, request drawdown.Request) (drawdown.Agreed, error) {
+	contract, _, err := s.Servicing.Offer(servicing.Terms{
+		MerchantID: line.MerchantID, Amount: request.Amount, RateBps: line.Terms.AnnualRateBps, TenorMonths: request.TenorMonths,
+		Repayment: request.Repayment, DayCountBase: line.Terms.DayCountBase,
+	})
+	if err != nil {
+		return drawdown.Agreed{}, err
+	}
+	return drawdown.Agreed{ProductID: contract.Product.ID, ProductVersion: contract.Product.Version, Fee: contract.UpfrontFee()}, nil
 }
 
 func (r PayoutRules) limits() map[string]drawdown.Limit {
@@ -54,7 +67,7 @@ func (s *Stack) tellReversed(ctx context.Context, d drawdown.Drawdown) error {
 		return err
 	}
 	return s.outside.notifier.Send(ctx, merchant.Message{
-		Phone: m.Phone.Reveal(), Template: "payout_returned", Language: m.Language, Args: map[string]string{"amount": d.Amount.String()}, Key: d.ID + ":returned",
+		Phone: m.Phone.Reveal(), Template: "payout_returned", Language: m.Language, Args: map[string]string{"amount": d.PaidOut().String()}, Key: d.ID + ":returned",
 	})
 }
 

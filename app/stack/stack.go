@@ -114,7 +114,7 @@ func (s *Stack) openStore(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read data keys: %w", err)
 	}
-	s.DB, err = store.Open(ctx, store.Config{DSN: s.config.Database, Keys: keys, Clock: clock.System, Logger: s.config.Logger})
+	s.DB, err = store.Open(ctx, store.Config{DSN: s.config.Database, Keys: keys, Clock: clock.System, Logger: s.config.Logger, Products: s.config.Products})
 	if err != nil {
 		return fmt.Errorf("open database: %w", err)
 	}
@@ -169,7 +169,7 @@ func (s *Stack) makeUseCases(ctx context.Context, pepper []byte) error {
 		DecodeRow:  httpx.RowDecoder(), EncodeRow: httpx.RowEncoder(),
 	})
 	s.Drawdowns = s.makeDrawdowns()
-	s.Servicing = servicing.NewService(servicing.Deps{Store: s.DB.Servicing(), Now: clock.System, Logger: s.config.Logger})
+	s.Servicing = servicing.NewService(servicing.Deps{Store: s.DB.Servicing(), Now: clock.System, Logger: s.config.Logger, Products: s.DB.Products()})
 	if s.Collections, err = s.makeCollections(); err != nil {
 		return err
 	}
