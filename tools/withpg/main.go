@@ -1,5 +1,6 @@
 // Command withpg runs a command beside a private, throw-away PostgreSQL cluster whose URL it gives the command in
-// LOAN310_TEST_POSTGRES.
+// LOAN310_TEST_POSTGRES, and in LOAN310_TEST_POSTGRES_BIN the folder of PostgreSQL's programs, for tests that kill a
+// server of their own.
 //
 // The cluster trusts every connection and skips every sync: it must never hold anything worth keeping.
 package main
@@ -17,8 +18,11 @@ import (
 	"syscall"
 )
 
-// urlVariable is the environment variable through which the command learns the cluster's URL.
-const urlVariable = "LOAN310_TEST_POSTGRES"
+// The environment variables through which the command learns the cluster's URL and where PostgreSQL's programs are.
+const (
+	urlVariable = "LOAN310_TEST_POSTGRES"
+	binVariable = "LOAN310_TEST_POSTGRES_BIN"
+)
 
 const (
 	exitFailure = 1
@@ -53,8 +57,8 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	logger := slog.New(slog.NewTextHandler(stderr, nil))
-	code, err := withCluster(ctx, logger, *keep, func(url string) (int, error) {
-		return runChild(ctx, flags.Args(), url, stdin, stdout, stderr)
+	code, err := withCluster(ctx, logger, *keep, func(url, bin string) (int, error) {
+		return runChild(ctx, flags.Args(), []string{urlVariable + "=" + url, binVariable + "=" + bin}, stdin, stdout, stderr)
 	})
 	if err != nil {
 		fmt.Fprintf(stderr, "withpg: %v\n", err)
@@ -64,7 +68,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 }
 
 // withCluster starts a cluster for the time of use, and takes it down whatever use returns.
-func withCluster(ctx context.Context, logger *slog.Logger, keep bool, use func(url string) (int, error)) (code int, err error) {
+func withCluster(ctx context.Context, logger *slog.Logger, keep bool, use func(url, bin string) (int, error)) (code int, err error) {
 	bin, err := findOrInstall(ctx, logger)
 	if err != nil {
 		return exitFailure, err
@@ -79,14 +83,14 @@ func withCluster(ctx context.Context, logger *slog.Logger, keep bool, use func(u
 			logger.Info("kept the cluster's files", "dir", cluster.dir)
 		}
 	}()
-	return use(cluster.url())
+	return use(cluster.url(), bin)
 }
 
 // runChild passes a signal on and waits, so that the command can clean up before its database goes.
-func runChild(ctx context.Context, args []string, url string, stdin io.Reader, stdout, stderr io.Writer) (int, error) {
+func runChild(ctx context.Context, args, environment []string, stdin io.Reader, stdout, stderr io.Writer) (int, error) {
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.Env = append(os.Environ(), urlVariable+"="+url)
+	cmd.Env = append(os.Environ(), environment...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, stdout, stderr
 
 	err := cmd.Run()
