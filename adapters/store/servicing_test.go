@@ -53,7 +53,7 @@ func command(loanID, key string) servicing.Command {
 }
 
 func repayment(loanID, key string, amount money.Amount, on loan.Date) servicing.Money {
-	m := servicing.Money{Command: command(loanID, key), Amount: amount, Channel: "transfer", Ref: "R-" + key}
+	m := servicing.Money{Command: command(loanID, key), Amount: amount, Channel: "transfer", Ref: "R-" + key, Excess: loan.Prepay}
 	m.On = on
 	return m
 }
@@ -394,7 +394,7 @@ func TestTheOrderOfPostingNeverShows(t *testing.T) {
 				if n == 2 {
 					_, err = service.Charge(t.Context(), c, 7_00)
 				} else {
-					_, err = service.Repay(t.Context(), servicing.Money{Command: c, Amount: []money.Amount{110_00, 150_00, 0, 60_00}[n]})
+					_, err = service.Repay(t.Context(), servicing.Money{Command: c, Amount: []money.Amount{110_00, 150_00, 0, 60_00}[n], Excess: loan.Prepay})
 				}
 				require.NoError(t, err)
 			}
