@@ -10,7 +10,6 @@ import (
 
 	"loan310/adapters/dossier"
 	"loan310/app/clock"
-	"loan310/app/servicing/loan"
 	"loan310/app/stack"
 )
 
@@ -73,7 +72,7 @@ func (c *devCommand) Run(e *env) error {
 		return fmt.Errorf("open the Temporal server's log: %w", err)
 	}
 	defer func() { _ = log.Close() }()
-	var products loan.Catalogue
+	var products stack.Products
 	if c.Products != "" {
 		if products, err = stack.ReadProducts(c.Products); err != nil {
 			return err

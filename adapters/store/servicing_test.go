@@ -52,6 +52,13 @@ func command(loanID, key string) servicing.Command {
 	return servicing.Command{LoanID: loanID, Key: key, Actor: audit.Actor{Kind: "person", ID: "s-1"}}
 }
 
+// moved is money of another kind than a repayment, which repays early here.
+func moved(loanID, key string, amount money.Amount, on loan.Date) servicing.Money {
+	m := repayment(loanID, key, amount, on)
+	m.Excess = ""
+	return m
+}
+
 func repayment(loanID, key string, amount money.Amount, on loan.Date) servicing.Money {
 	m := servicing.Money{Command: command(loanID, key), Amount: amount, Channel: "transfer", Ref: "R-" + key, Excess: loan.Prepay}
 	m.On = on
@@ -185,7 +192,7 @@ func TestALoanIsRepaidEarlyInPartBackdatedAndReversed(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, loan.Closed, all.Loan.State)
 		require.Equal(t, money.Amount(5_00), all.Loan.Credit, "paid too much: the merchant's")
-		refund := repayment(l.ID, "refund", 5_00, 0)
+		refund := moved(l.ID, "refund", 5_00, 0)
 		refunded, err := s.servicing(41).Refund(ctx, refund)
 		require.NoError(t, err)
 		require.Zero(t, refunded.Loan.Credit)
@@ -363,7 +370,7 @@ func TestDecisionsOfStaff(t *testing.T) {
 		require.True(t, off.Repeated)
 		_, _, err = day.DecideChargeOff(ctx, proposal.ID, false, another)
 		requireFault(t, err, fault.Conflict, servicing.CodeDecided)
-		recovered, err := s.servicing(60).Recover(ctx, repayment(l.ID, "found", 100_00, 0))
+		recovered, err := s.servicing(60).Recover(ctx, moved(l.ID, "found", 100_00, 0))
 		require.NoError(t, err)
 		require.Equal(t, money.Amount(100_00), recovered.Loan.Recovered)
 		_, err = s.servicing(60).Reverse(ctx, command(l.ID, "undo"), waived.Event.ID)

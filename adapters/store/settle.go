@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"gorm.io/gorm"
@@ -22,48 +23,86 @@ func (s drawdowns) Reserve(ctx context.Context, id string, payout drawdown.Payou
 	if err != nil {
 		return drawdown.Drawdown{}, drawdown.Payout{}, failed("reserving a drawdown", err)
 	}
-	var storedDraw drawdown.Drawdown
-	var storedPayout drawdown.Payout
-	err = s.db.in(ctx, func(ctx context.Context, tx *gorm.DB) error {
-		storedPayout = drawdown.Payout{}
-		row, err := queryOne[drawdownRow](ctx, tx, `UPDATE drawdowns SET state = 'paying', version = version + 1
-			WHERE id = ? AND state = 'requested' RETURNING *`, id)
-		if err != nil {
-			storedDraw, storedPayout, err = s.asStored(ctx, tx, id, err)
-			return err
-		}
-		if err := reserving(row, payout, journal); err != nil {
-			return err
-		}
-		taken, err := exec(ctx, tx, `UPDATE lines SET used_fen = used_fen + ?, version = version + 1
-			WHERE id = ? AND merchant_id = ? AND state = 'active' AND limit_fen - used_fen >= ?`,
-			row.AmountFen, row.LineID, row.MerchantID, row.AmountFen)
-		if err != nil {
-			return err
-		}
-		if taken == 0 {
-			storedDraw, err = s.refuse(ctx, tx, row, entry)
-			return err
-		}
-		if err := book(ctx, tx, journal); err != nil {
-			return err
-		}
-		if err := insertPayout(ctx, tx, payout, sealed, journal.ID); err != nil {
-			return err
-		}
-		storedDraw = row.domain()
-		storedPayout = payout
-		storedPayout.State, storedPayout.Calls, storedPayout.Asks = drawdown.PayoutRequested, 0, 0
-		storedPayout.Attempt = max(payout.Attempt, 1)
-		storedPayout.LastCallAt, storedPayout.SettledAt = time.Time{}, time.Time{}
-		storedPayout.RailRef, storedPayout.FailureCode = "", ""
-		return record(ctx, tx, entry)
-	})
+	r := reservation{payout: payout, sealed: sealed, journal: journal, entry: entry}
+	// The line is what many draws want at once: its row is taken last, and so
+	// held for no longer than it takes to commit. Where it has no room, all is
+	// undone, and done again with the row held from the start.
+	err = s.db.in(ctx, func(ctx context.Context, tx *gorm.DB) error { return s.reserve(ctx, tx, id, &r, false) })
+	if errors.Is(err, errNoRoom) {
+		err = s.db.in(ctx, func(ctx context.Context, tx *gorm.DB) error { return s.reserve(ctx, tx, id, &r, true) })
+	}
 	if err != nil {
 		return drawdown.Drawdown{}, drawdown.Payout{}, failed("reserving a drawdown", err)
 	}
 	s.db.draws.touch(id)
-	return storedDraw, storedPayout, nil
+	return r.draw, r.stored, nil
+}
+
+// errNoRoom undoes a reservation for which its line has no room.
+var errNoRoom = errors.New("the line has no room")
+
+// reservation is what Reserve was given, and what it stored.
+type reservation struct {
+	payout  drawdown.Payout
+	sealed  []byte
+	journal ledger.Journal
+	entry   audit.Entry
+	draw    drawdown.Drawdown
+	stored  drawdown.Payout
+}
+
+// reserve is Reserve's transaction. With lineFirst the line's row is held
+// before anything is written, so that a refusal is final.
+func (s drawdowns) reserve(ctx context.Context, tx *gorm.DB, id string, r *reservation, lineFirst bool) error {
+	r.stored = drawdown.Payout{}
+	row, err := queryOne[drawdownRow](ctx, tx, `UPDATE drawdowns SET state = 'paying', version = version + 1
+		WHERE id = ? AND state = 'requested' RETURNING *`, id)
+	if err != nil {
+		r.draw, r.stored, err = s.asStored(ctx, tx, id, err)
+		return err
+	}
+	if err := reserving(row, r.payout, r.journal); err != nil {
+		return err
+	}
+	if lineFirst {
+		if room, err := takeRoom(ctx, tx, row); err != nil || !room {
+			if err == nil {
+				r.draw, err = s.refuse(ctx, tx, row, r.entry)
+			}
+			return err
+		}
+	}
+	if err := book(ctx, tx, r.journal); err != nil {
+		return err
+	}
+	if err := insertPayout(ctx, tx, r.payout, r.sealed, r.journal.ID); err != nil {
+		return err
+	}
+	if err := record(ctx, tx, r.entry); err != nil {
+		return err
+	}
+	if !lineFirst {
+		if room, err := takeRoom(ctx, tx, row); err != nil || !room {
+			if err == nil {
+				err = errNoRoom
+			}
+			return err
+		}
+	}
+	r.draw, r.stored = row.domain(), r.payout
+	r.stored.State, r.stored.Calls, r.stored.Asks = drawdown.PayoutRequested, 0, 0
+	r.stored.Attempt = max(r.payout.Attempt, 1)
+	r.stored.LastCallAt, r.stored.SettledAt = time.Time{}, time.Time{}
+	r.stored.RailRef, r.stored.FailureCode = "", ""
+	return nil
+}
+
+// takeRoom takes a drawdown's amount from its line by one conditional update.
+func takeRoom(ctx context.Context, tx *gorm.DB, row drawdownRow) (bool, error) {
+	taken, err := exec(ctx, tx, `UPDATE lines SET used_fen = used_fen + ?, version = version + 1
+		WHERE id = ? AND merchant_id = ? AND state = 'active' AND limit_fen - used_fen >= ?`,
+		row.AmountFen, row.LineID, row.MerchantID, row.AmountFen)
+	return taken == 1, err
 }
 
 // asStored gives a drawdown that no longer waits to be reserved, with its

@@ -39,7 +39,7 @@ func newCluster(t *testing.T) *cluster {
 	if c.as != nil {
 		require.NoError(t, os.Chown(dir, int(c.as.Uid), int(c.as.Gid)))
 	}
-	initdb := exec.CommandContext(t.Context(), filepath.Join(bin, "initdb"), "--pgdata="+filepath.Join(dir, "data"), //nolint:gosec // named by whoever runs the tests
+	initdb := exec.CommandContext(t.Context(), filepath.Join(bin, "initdb"), "--pgdata="+filepath.Join(dir, "data"),
 		"--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
 	initdb.SysProcAttr, initdb.Dir = &syscall.SysProcAttr{Credential: c.as}, dir
 	said, err := initdb.CombinedOutput()
@@ -73,7 +73,7 @@ func (c *cluster) url() string {
 
 // command gives the server, to be started.
 func (c *cluster) command() *exec.Cmd {
-	command := exec.Command(filepath.Join(c.bin, "postgres"), "-D", filepath.Join(c.dir, "data"), //nolint:gosec,noctx // killed by the test itself
+	command := exec.Command(filepath.Join(c.bin, "postgres"), "-D", filepath.Join(c.dir, "data"), //nolint:noctx // killed by the test itself
 		"-c", "listen_addresses=127.0.0.1", "-c", "port="+c.port, "-c", "unix_socket_directories=", "-c", "max_connections=100",
 		"-c", "shared_buffers=32MB", "-c", "fsync=off", "-c", "timezone=UTC", "-c", "max_parallel_workers_per_gather=0")
 	command.SysProcAttr = &syscall.SysProcAttr{Credential: c.as, Setpgid: true}

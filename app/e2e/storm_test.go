@@ -102,7 +102,7 @@ func newStorm(t *testing.T, database string) *storm {
 		}
 	}
 	t.Logf("LOAN310_KILL_CALLS=%d LOAN310_KILL_SEED=%d", s.calls, s.seed)
-	s.random = rand.New(rand.NewPCG(s.seed, 310)) //nolint:gosec // a storm needs no secret
+	s.random = rand.New(rand.NewPCG(s.seed, 310))
 	logger := slog.New(slog.NewTextHandler(s.world.log, nil))
 	var err error
 	var providers stack.Providers
@@ -212,7 +212,7 @@ func (s *storm) start(t *testing.T, ctx context.Context) { //nolint:revive // th
 }
 
 func (s *storm) process(program string, args ...string) *exec.Cmd {
-	command := exec.Command(program, args...) //nolint:gosec,noctx // our own program; killed by the test itself
+	command := exec.Command(program, args...) //nolint:noctx // our own program; killed by the test itself
 	command.Env, command.Dir = cleanEnvironment(), s.dir
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	return command
@@ -226,7 +226,7 @@ func (s *storm) rage(ctx context.Context) {
 		names = append(names, "database")
 	}
 	for round := 0; ; round++ {
-		for _, i := range rand.New(rand.NewPCG(s.seed, uint64(round))).Perm(len(names)) { //nolint:gosec // as above
+		for _, i := range rand.New(rand.NewPCG(s.seed, uint64(round))).Perm(len(names)) {
 			select {
 			case <-ctx.Done():
 				return

@@ -43,7 +43,7 @@ type Config struct {
 	Providers Providers
 	// Products are what loans are made of; the zero value = the standard ones.
 	// All processes on a database must be given the same.
-	Products loan.Catalogue
+	Products Products
 	// Production refuses demo keys, demo logins and the sandbox.
 	Production bool
 	// Web and Worker choose what this process runs.
@@ -123,14 +123,17 @@ func ReadFile(path string, into any) error {
 	return nil
 }
 
+// Products are what loans are made of, as the command holds them.
+type Products = loan.Catalogue
+
 // ReadProducts reads a folder of product files, one product a file.
-func ReadProducts(folder string) (loan.Catalogue, error) {
+func ReadProducts(folder string) (Products, error) {
 	products, err := loan.ReadCatalogue(os.DirFS(folder))
 	if err != nil {
-		return loan.Catalogue{}, fmt.Errorf("read products in %s: %w", folder, err)
+		return Products{}, fmt.Errorf("read products in %s: %w", folder, err)
 	}
 	if len(products.Products()) == 0 {
-		return loan.Catalogue{}, fault.New(fault.Invalid, loan.CodeProduct, "no *.json in %s: one product a file", folder)
+		return Products{}, fault.New(fault.Invalid, loan.CodeProduct, "no *.json in %s: one product a file", folder)
 	}
 	return products, nil
 }

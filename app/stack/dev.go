@@ -19,7 +19,6 @@ import (
 	"loan310/app/clock"
 	"loan310/app/fault"
 	"loan310/app/security"
-	"loan310/app/servicing/loan"
 )
 
 // Demo credentials, made by Dev and refused in production.
@@ -50,7 +49,7 @@ type DevOptions struct {
 	Database, TemporalPostgres string
 	TemporalBinary             string
 	// Products are what loans are made of; the zero value = the standard ones.
-	Products loan.Catalogue
+	Products Products
 	NoUI     bool // no Temporal web UI
 	// NoWorker leaves the worker to another process.
 	NoWorker     bool
