@@ -52,11 +52,14 @@ type step struct {
 	body map[string]any
 }
 
-func steps(m dossier.Merchant) []step {
+func steps(m dossier.Merchant) []step { return stepsOver(m, drawdown.RailWallet) }
+
+// stepsOver is steps for a merchant who is paid over a rail.
+func stepsOver(m dossier.Merchant, rail string) []step {
 	return []step{
 		{"licence", map[string]any{"licence_number": m.LicenceNumber}},
 		{"legal-representative", map[string]any{"name": m.LegalRep, "identity_number": m.IdentityNumber}},
-		{"payout-account", map[string]any{"rail": "wallet", "account_number": m.PayoutAccount}},
+		{"payout-account", map[string]any{"rail": rail, "account_number": m.PayoutAccount}},
 		{"consents", map[string]any{
 			"version": "2026-12", "language": "zh-CN", "sources": []string{"marketplace", "logistics", "bank", "utility", "bureau", "registry"},
 		}},
@@ -66,9 +69,15 @@ func steps(m dossier.Merchant) []step {
 // register takes a merchant to active and gives its id.
 func (w *world) register(t *testing.T, m dossier.Merchant) string {
 	t.Helper()
+	return w.registerOver(t, m, drawdown.RailWallet)
+}
+
+// registerOver is register for a merchant who is paid over a rail.
+func (w *world) registerOver(t *testing.T, m dossier.Merchant, rail string) string {
+	t.Helper()
 	id := w.prove(t, m)
 	ctx := within(t, patience)
-	for _, s := range steps(m) {
+	for _, s := range stepsOver(m, rail) {
 		_, err := w.client.PutStep(ctx, id, s.path, s.path+"-"+id, s.body)
 		require.NoError(t, err, s.path)
 	}
@@ -112,20 +121,26 @@ type credit struct {
 // credit takes the next merchant that is approved to an accepted line.
 func (w *world) credit(t *testing.T) credit {
 	t.Helper()
-	m, application := w.approved(t)
+	return w.creditOver(t, drawdown.RailWallet)
+}
+
+// creditOver is credit for a merchant who is paid over a rail.
+func (w *world) creditOver(t *testing.T, rail string) credit {
+	t.Helper()
+	m, application := w.approvedOver(t, rail)
 	line, err := w.client.Accept(within(t, patience), application.ID, "accept-"+application.ID, application.Decision.ContractHash)
 	require.NoError(t, err)
 	terms := application.Decision.Terms
 	return credit{Line: line, merchant: m, application: application, tenor: terms.TenorMonths[0], repayment: terms.Repayment[0]}
 }
 
-// approved takes established merchants to their answers until one is
-// approved: who is, is the strategy's to say, and it changes.
-func (w *world) approved(t *testing.T) (dossier.Merchant, apiclient.Application) {
+// approvedOver takes established merchants, paid over a rail, to their answers
+// until one is approved: who is, is the strategy's to say, and it changes.
+func (w *world) approvedOver(t *testing.T, rail string) (dossier.Merchant, apiclient.Application) {
 	t.Helper()
 	for {
 		m := w.cast.next(t, dossier.ArchetypeEstablished)
-		if application := w.answer(t, w.apply(t, w.register(t, m), m).ID, settled); application.State == "approved" {
+		if application := w.answer(t, w.apply(t, w.registerOver(t, m, rail), m).ID, settled); application.State == "approved" {
 			return m, application
 		}
 	}
