@@ -129,12 +129,17 @@ func ended(ctx context.Context, err error) error {
 // lost tells whether the database could not be reached, went away in the
 // middle, or has no room.
 func lost(err error) bool {
-	if errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || errors.Is(err, errClosed) || errors.Is(err, io.ErrUnexpectedEOF) {
+	for _, gone := range []error{driver.ErrBadConn, sql.ErrConnDone, sql.ErrTxDone, errClosed, io.ErrUnexpectedEOF, io.EOF} {
+		if errors.Is(err, gone) {
+			return true
+		}
+	}
+	if pgconn.SafeToRetry(err) { // a connection found closed before anything was sent on it
 		return true
 	}
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
 		class := e.Code[:min(2, len(e.Code))]
-		return class == "08" || class == "53" || class == "57" // connection, resources, operator
+		return class == "08" || class == "53" || class == "57" || class == "58" // connection, resources, operator, the system below
 	}
 	if e, ok := errors.AsType[*sqlite.Error](err); ok {
 		return e.Code()&0xff == sqliteFull

@@ -191,6 +191,18 @@ func (j *journal) String() string {
 	return j.text.String()
 }
 
+// having gives the first so many lines that have a text in them.
+func (j *journal) having(text string, most int) string {
+	var found []byte
+	for line := range bytes.Lines([]byte(j.String())) {
+		if most > 0 && bytes.Contains(line, []byte(text)) {
+			found = append(found, line...)
+			most--
+		}
+	}
+	return string(found)
+}
+
 // tail gives the last so many bytes of warnings and errors.
 func (j *journal) tail(most int) string {
 	var kept []byte

@@ -145,6 +145,7 @@ func (s *storm) run(t *testing.T) {
 			}
 		}
 		if t.Failed() {
+			t.Log("internal errors:\n" + s.log.having(": internal:", 10))
 			t.Log("last words of the processes:\n" + s.log.tail(12_000))
 		}
 	})
