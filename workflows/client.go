@@ -75,7 +75,7 @@ func (c *Client) StartDrawdown(ctx context.Context, drawdownID, merchantID strin
 
 // StartDebit starts collecting a stored debit.
 func (c *Client) StartDebit(ctx context.Context, key, merchantID string) error {
-	return c.start(ctx, "debit/"+key, temporal.NewSearchAttributes(merchantAttribute.ValueSet(merchantID)), DebitName, DebitInput{Key: key})
+	return c.start(ctx, "debit/"+key, temporal.NewSearchAttributes(merchantAttribute.ValueSet(merchantID)), DebitName, DebitInput{DebitID: key})
 }
 
 // StartReconciliation starts reconciling a rail's day.

@@ -12,8 +12,8 @@ import (
 
 // DebitInput starts or continues a Debit workflow.
 type DebitInput struct {
-	Key   string
-	Round int // asks made so far
+	DebitID string
+	Round   int // asks made so far
 }
 
 // Debit takes a stored debit to collected or failed. As with Drawdown, what
@@ -23,7 +23,7 @@ func Debit(ctx workflow.Context, in DebitInput) (collection.State, error) {
 	var state collection.State
 	ctx = workflow.WithLocalActivityOptions(ctx, untilItWorks(20*time.Second))
 	for range roundsPerRun {
-		if err := workflow.ExecuteLocalActivity(ctx, activities.AdvanceDebit, in.Key).Get(ctx, &state); err != nil {
+		if err := workflow.ExecuteLocalActivity(ctx, activities.AdvanceDebit, in.DebitID).Get(ctx, &state); err != nil {
 			return "", err
 		}
 		if state.Final() {

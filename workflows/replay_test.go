@@ -45,7 +45,7 @@ func TestStoredHistoriesReplay(t *testing.T) {
 	t.Parallel()
 	stored, err := filepath.Glob(filepath.Join("testdata", "*.json"))
 	require.NoError(t, err)
-	require.GreaterOrEqual(t, len(stored), 6)
+	require.GreaterOrEqual(t, len(stored), 8)
 	for _, path := range stored {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			t.Parallel()

@@ -141,7 +141,7 @@ func TestUnknownDebitIsAskedWithGrowingPatienceUntilSettled(t *testing.T) {
 	start := env.Now()
 	env.OnActivity(activities.AdvanceDebit, mock.Anything, "k1").Return(collection.Unknown, nil).Times(6)
 	env.OnActivity(activities.AdvanceDebit, mock.Anything, "k1").Return(collection.Collected, nil).Once()
-	env.ExecuteWorkflow(workflows.DebitName, workflows.DebitInput{Key: "k1"})
+	env.ExecuteWorkflow(workflows.DebitName, workflows.DebitInput{DebitID: "k1"})
 	require.NoError(t, env.GetWorkflowError())
 	var state collection.State
 	require.NoError(t, env.GetWorkflowResult(&state))
@@ -153,7 +153,7 @@ func TestRefusedDebitEndsAtOnce(t *testing.T) {
 	t.Parallel()
 	env := environment(t)
 	env.OnActivity(activities.AdvanceDebit, mock.Anything, "k1").Return(collection.Failed, nil).Once()
-	env.ExecuteWorkflow(workflows.DebitName, workflows.DebitInput{Key: "k1"})
+	env.ExecuteWorkflow(workflows.DebitName, workflows.DebitInput{DebitID: "k1"})
 	require.NoError(t, env.GetWorkflowError())
 }
 
@@ -161,12 +161,12 @@ func TestDebitOfManyRoundsContinuesAsNewWithItsPatience(t *testing.T) {
 	t.Parallel()
 	env := environment(t)
 	env.OnActivity(activities.AdvanceDebit, mock.Anything, "k1").Return(collection.Unknown, nil)
-	env.ExecuteWorkflow(workflows.DebitName, workflows.DebitInput{Key: "k1", Round: 40})
+	env.ExecuteWorkflow(workflows.DebitName, workflows.DebitInput{DebitID: "k1", Round: 40})
 	again, ok := errors.AsType[*workflow.ContinueAsNewError](env.GetWorkflowError())
 	require.True(t, ok, "want continue-as-new, got %v", env.GetWorkflowError())
 	var next workflows.DebitInput
 	require.NoError(t, workflows.DecodeInput(again.Input, &next))
-	require.Equal(t, "k1", next.Key)
+	require.Equal(t, "k1", next.DebitID)
 	require.Greater(t, next.Round, 40)
 }
 

@@ -493,6 +493,12 @@ func TestDebitsThatWereAskedFor(t *testing.T) {
 		require.Equal(t, collection.Collected, done.State)
 		// 600.00 × 1 % × 10/30 = 2.00 interest to the day, 100.00 principal.
 		require.Equal(t, money.Amount(500_00), s.recomputed(t, l.ID).Outstanding.Principal)
+		old, err := service.Open(ctx, collection.Request{LoanID: l.ID, Key: "old", Amount: 1_00, Early: true}, staff())
+		require.NoError(t, err)
+		clock.pass(time.Hour)
+		dropped, err := service.Advance(ctx, old.Key)
+		require.NoError(t, err)
+		require.Equal(t, collection.Dropped, dropped.Failure, "not an hour later")
 		all, err := service.Open(ctx, collection.Request{LoanID: l.ID, Key: "k3", Early: true}, staff())
 		require.NoError(t, err)
 		_, err = service.Advance(ctx, all.Key)

@@ -66,6 +66,14 @@ func TestWorkerKilledAtEveryStepOfADebit(t *testing.T) {
 	require.Zero(t, summary.Conflicts)
 	w.requireSound(t)
 	w.reconciled(t)
+
+	// On demand, at a command line: nothing is due for weeks.
+	code, said, problems := run(t, "servicing", "debit", "--join", w.join(t))
+	require.Zero(t, code, problems)
+	require.Equal(t, "loans=0 debits=0 collected=0 failed=0 open=0\n", said)
+	code, said, problems = run(t, "servicing", "remind", "--join", w.join(t))
+	require.Zero(t, code, problems)
+	require.Equal(t, "planned=0 sent=0 dropped=0\n", said)
 }
 
 // repayNow asks for a debit over the use case the API calls, and starts its

@@ -42,6 +42,12 @@ func TestHistories(t *testing.T) {
 	require.NoError(t, w.Sandbox.SetFaults(sandbox.Payout, sandbox.Faults{LostAnswerShare: 1, ForRequests: 1}))
 	histories["drawdown-unknown"] = w.history(t, "drawdown/"+w.end(t, w.draw(t, on, "unknown", on.part(20)).ID).ID)
 
+	w.Sandbox.ClearFaults(sandbox.Payout)
+	histories["debit-collected"] = w.history(t, "debit/"+w.repayNow(t, w.end(t, w.draw(t, on, "debited", on.part(10)).ID).ID))
+	lent := w.end(t, w.draw(t, on, "debited-late", on.part(10)).ID).ID
+	require.NoError(t, w.Sandbox.SetFaults(sandbox.Payout, sandbox.Faults{LostAnswerShare: 1, ForRequests: 2}))
+	histories["debit-unknown"] = w.history(t, "debit/"+w.repayNow(t, lent))
+
 	histories["underwriting-deferred"] = w.history(t, "underwriting/"+w.deferredThenApproved(t))
 	for name, told := range histories {
 		require.Contains(t, told.payloads, "ID", name)

@@ -3,6 +3,7 @@ package collection
 import (
 	"context"
 	"errors"
+	"time"
 
 	"loan310/app/audit"
 	"loan310/app/clock"
@@ -96,6 +97,10 @@ func (s *Service) beginCall(standing *Standing, d *Debit) (Step, error) {
 	return Step{Debit: d}, nil
 }
 
+// askedFor is how long a debit that was asked for may be sent: who wanted to
+// pay now does not expect it the next day.
+const askedFor = time.Hour
+
 // wanted tells whether a debit may still be sent as it is: its amount is owed
 // and, of the plan's own, the plan would make one as large.
 func (s *Service) wanted(standing *Standing, d *Debit) (bool, Why, error) {
@@ -104,6 +109,9 @@ func (s *Service) wanted(standing *Standing, d *Debit) (bool, Why, error) {
 		return false, "", err
 	}
 	if d.Origin == Asked {
+		if s.deps.Now().Sub(d.CreatedAt) >= askedFor {
+			return false, AskedLongAgo, nil
+		}
 		return d.Amount <= mostAsked(&position, d.Early), NothingDue, nil
 	}
 	others := *standing

@@ -27,6 +27,7 @@ const (
 	DaySpent     Why = "day_attempts_spent"
 	Spaced       Why = "spacing"
 	OutsideHours Why = "outside_hours"
+	AskedLongAgo Why = "asked_long_ago"
 )
 
 // Wish is what a plan wants of a loan: an amount now, or a look later.
