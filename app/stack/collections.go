@@ -49,8 +49,11 @@ func OnDemand(ctx context.Context, config Config) (*Collector, func() error, err
 	if err := s.openStore(ctx); err != nil {
 		return nil, nil, err
 	}
-	var err error
-	if s.outside, err = connect(config.Providers, s.Board, clock.System, nil, config.Logger); err != nil {
+	pepper, err := config.Keys.pepper()
+	if err == nil {
+		s.outside, err = connect(config.Providers, s.Board, clock.System, pepper, config.Logger)
+	}
+	if err != nil {
 		return nil, nil, errors.Join(err, s.Stop())
 	}
 	s.Merchants = merchant.NewService(merchant.Deps{Store: s.DB.Merchants(), Now: clock.System})

@@ -74,6 +74,15 @@ type Keys struct {
 	Demo    bool            `json:"demo"`    // made by `loan310 dev`; refused in production
 }
 
+// pepper reads the pepper.
+func (k Keys) pepper() ([]byte, error) {
+	pepper, err := base64.StdEncoding.DecodeString(k.Pepper)
+	if err != nil || len(pepper) < 32 {
+		return nil, fault.New(fault.Invalid, CodeUnsafe, "the keys file holds no usable pepper")
+	}
+	return pepper, nil
+}
+
 // LogValue keeps the keys out of logs.
 func (Keys) LogValue() slog.Value { return slog.StringValue("[redacted]") }
 

@@ -111,8 +111,11 @@ func Reconciling(ctx context.Context, config Config) (*reconciliation.Service, f
 	if err := s.openStore(ctx); err != nil {
 		return nil, nil, err
 	}
-	var err error
-	if s.outside, err = connect(config.Providers, s.Board, clock.System, nil, config.Logger); err != nil {
+	pepper, err := config.Keys.pepper()
+	if err == nil {
+		s.outside, err = connect(config.Providers, s.Board, clock.System, pepper, config.Logger)
+	}
+	if err != nil {
 		return nil, nil, errors.Join(err, s.Stop())
 	}
 	s.Drawdowns = s.makeDrawdowns()

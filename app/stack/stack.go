@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/hkdf"
 	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -87,9 +86,9 @@ func (s *Stack) build(ctx context.Context) error {
 	if err := s.dialTemporal(ctx); err != nil {
 		return err
 	}
-	pepper, err := base64.StdEncoding.DecodeString(s.config.Keys.Pepper)
-	if err != nil || len(pepper) < 32 {
-		return fault.New(fault.Invalid, CodeUnsafe, "the keys file holds no usable pepper")
+	pepper, err := s.config.Keys.pepper()
+	if err != nil {
+		return err
 	}
 	if s.bodyKey, err = hkdf.Key(sha256.New, pepper, nil, "loan310 idempotency bodies", 32); err != nil {
 		return fmt.Errorf("derive the key of bodies: %w", err)
