@@ -20,8 +20,8 @@ func Hold(found []Found) []Held {
 	list := make([]Held, 0, len(found))
 	for _, one := range found {
 		if one.Value != "" && known(one.Kind) {
-			orders := int32(min(one.Orders, math.MaxInt32)) //nolint:gosec // bounded
-			list = append(list, Held{hashOf(one.Kind, one.Value), orders, uint8(place(one.Kind))})
+			orders, kind := int32(min(one.Orders, math.MaxInt32)), uint8(place(one.Kind)) //nolint:gosec // bounded; a dozen kinds
+			list = append(list, Held{hashOf(one.Kind, one.Value), orders, kind})
 		}
 	}
 	return list
