@@ -1,17 +1,14 @@
 package main
 
 import (
-	"encoding/csv"
+	"errors"
 	"fmt"
 	"os"
-	"strconv"
 	"strings"
-	"text/tabwriter"
 
 	"loan310/app/audit"
 	"loan310/app/clock"
 	"loan310/app/fault"
-	"loan310/app/money"
 	"loan310/app/portfolio"
 )
 
@@ -48,51 +45,6 @@ func (f portfolioFlags) open(e *env) (books portfolio.Store, month portfolio.Mon
 	return books, month, month < portfolio.MonthOf(clock.System().In(clock.Lender())), done, err
 }
 
-// grid is a report as rows: printed for people or as CSV.
-type grid struct {
-	csv  bool
-	rows [][]string
-}
-
-func (g *grid) add(cells ...string) { g.rows = append(g.rows, cells) }
-
-// print prints the rows, the first being the header.
-func (g *grid) print(e *env) error {
-	if g.csv {
-		if err := csv.NewWriter(e.stdout).WriteAll(g.rows); err != nil {
-			return fmt.Errorf("print the report: %w", err)
-		}
-		return nil
-	}
-	table := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	for _, row := range g.rows {
-		fmt.Fprintln(table, strings.Join(row, "\t")+"\t")
-	}
-	if err := table.Flush(); err != nil {
-		return fmt.Errorf("print the report: %w", err)
-	}
-	return nil
-}
-
-// rate gives a rate for the reader: a percentage, or basis points.
-func (g *grid) rate(r portfolio.Rate) string {
-	switch {
-	case !g.csv:
-		return r.String()
-	case !r.Known:
-		return ""
-	}
-	return strconv.FormatInt(int64(r.Bps), 10)
-}
-
-// amount gives money: in yuan, or in fen.
-func (g *grid) amount(a money.Amount) string {
-	if g.csv {
-		return strconv.FormatInt(int64(a), 10)
-	}
-	return a.String()
-}
-
 type portfolioVintagesCommand struct {
 	portfolioFlags `embed:""`
 }
@@ -109,13 +61,7 @@ func (c *portfolioVintagesCommand) Run(e *env) error {
 		return err
 	}
 	g := &grid{csv: c.CSV}
-	g.add("cohort", "loans", "disbursed", "on_book", "balance", "over30", "over90", "lost", "bad_debt", "mature")
-	for _, v := range vintages {
-		for at, cell := range v.Cells {
-			g.add(v.Cohort.String(), strconv.Itoa(v.Loans), g.amount(v.Disbursed), strconv.Itoa(at), g.amount(cell.Balance), g.rate(v.Over30Rate(at)),
-				g.rate(v.Over90Rate(at)), g.rate(v.LostRate(at)), g.rate(v.BadDebtRate(at)), strconv.FormatBool(cell.Mature))
-		}
-	}
+	g.vintages(vintages)
 	return g.print(e)
 }
 
@@ -135,16 +81,7 @@ func (c *portfolioRollsCommand) Run(e *env) error {
 		return err
 	}
 	g := &grid{csv: c.CSV}
-	g.add("month", "from", "balance", "rolled", "cured", "to_current", "to_1_29", "to_30_59", "to_60_89", "to_90", "charged_off", "settled")
-	for _, r := range rolls {
-		for from := portfolio.Current; from <= portfolio.Days90; from++ {
-			cells := []string{r.Month.String(), from.String(), g.amount(r.From(from)), g.rate(r.Rate(from)), g.rate(r.Cured(from))}
-			for to := portfolio.Current; to <= portfolio.Repaid; to++ {
-				cells = append(cells, g.amount(r.Moved[from][to]))
-			}
-			g.add(cells...)
-		}
-	}
+	g.rolls(rolls)
 	return g.print(e)
 }
 
@@ -164,20 +101,13 @@ func (c *portfolioQualityCommand) Run(e *env) error {
 		return err
 	}
 	g := &grid{csv: c.CSV}
-	g.add("month", "cohorts", "loans", "outstanding", "over30", "over90", "npl", "bad_debt", "lost")
-	g.quality(q.Month, "all", q.All)
-	g.quality(q.Month, "mature", q.Mature)
+	g.qualities(q)
 	if err := g.print(e); err != nil || c.CSV {
 		return err
 	}
 	fmt.Fprintf(e.stdout, "%s\nover30, over90: share of outstanding principal 30, 90 or more days past due; lost: charged off and not recovered, of all ever paid out\nmature: cohorts of %d months on book or more\n",
 		portfolio.BadDebtDefinition, portfolio.MatureAfter)
 	return nil
-}
-
-func (g *grid) quality(month portfolio.Month, name string, b portfolio.Book) {
-	g.add(month.String(), name, strconv.Itoa(b.Loans), g.amount(b.Outstanding), g.rate(b.Over(portfolio.Days30)), g.rate(b.Over(portfolio.Days90)),
-		g.amount(b.NPL()), g.rate(b.BadDebtRate()), g.rate(b.LostRate()))
 }
 
 type portfolioProvisionsCommand struct {
@@ -192,31 +122,29 @@ func (c *portfolioProvisionsCommand) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	rates := portfolio.DefaultProvisionRates()
+	rates, err := provisionRates(c.Connection.ProvisionRates)
+	if err != nil {
+		return err
+	}
 	q, err := portfolio.QualityOf(books.Snapshots(e.ctx, month), month)
 	if err != nil {
 		return err
 	}
-	p := portfolio.Provide(q, rates)
-	if p.Booked, err = books.Allowance(e.ctx); err != nil {
+	allowances, err := books.Allowances(e.ctx)
+	if err != nil {
 		return err
 	}
-	g := &grid{csv: c.CSV}
-	g.add("month", "class", "outstanding", "rate", "required")
-	for _, line := range p.Lines {
-		g.add(month.String(), string(line.Class), g.amount(line.Outstanding), g.rate(portfolio.Rate{Bps: line.Rate, Known: true}), g.amount(line.Required))
-	}
-	if err := g.print(e); err != nil {
-		return err
-	}
+	p := portfolio.Provide(q, rates).On(allowances)
 	if c.Book {
-		now := clock.System()
-		p.Booked, err = books.Provide(e.ctx, month, p.Required, now, audit.Entry{
-			At: now, Actor: audit.System("portfolio"), Action: "provision.booked", Subject: "provision/" + month.String(), Detail: p.Required.String(),
-		})
+		p, err = portfolio.BookProvisions(e.ctx, books, month, rates, clock.System(), audit.System("portfolio"))
 		if err != nil {
 			return err
 		}
+	}
+	g := &grid{csv: c.CSV}
+	g.provisions(p)
+	if err := g.print(e); err != nil {
+		return err
 	}
 	if !c.CSV {
 		fmt.Fprintf(e.stdout, "required %s, on the books before %s, difference %s, booked now: %t\n", p.Required, p.Booked, p.Difference(), c.Book)
@@ -254,14 +182,7 @@ func (c *portfolioCostCommand) Run(e *env) error {
 	}
 	cost := portfolio.CostOf(usage, prices)
 	g := &grid{csv: c.CSV}
-	g.add("item", "quantity", "yuan")
-	for _, item := range cost.Items {
-		g.add(item.Item, strconv.FormatInt(item.Quantity, 10), item.Amount.String())
-	}
-	for _, purpose := range portfolio.Purposes {
-		g.add("for "+string(purpose), "", cost.Purposes[purpose].String())
-	}
-	g.add("total", strconv.FormatInt(cost.Loans, 10)+" loans", cost.Total.String())
+	g.costs(cost)
 	if err := g.print(e); err != nil {
 		return err
 	}
@@ -302,6 +223,23 @@ func (c *portfolioCostCommand) one(e *env, books portfolio.Store, prices portfol
 	}
 	fmt.Fprintf(e.stdout, "%s\nloan=%s application=%s draws=%d target=%s\n", portfolio.LoanSharingRule, own.LoanID, own.ApplicationID, own.Draws, cost.Target)
 	return nil
+}
+
+// provisionRates reads the rates of a file, the built-in ones where none is
+// named. Errors name the file.
+func provisionRates(path string) (portfolio.ProvisionRates, error) {
+	if path == "" {
+		return portfolio.StandardProvisionRates()
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fault.Field("provision-rates", fault.CodeInvalid, "--provision-rates %s cannot be read: %v", path, err)
+	}
+	rates, err := portfolio.ParseProvisionRates(text)
+	if known, ok := errors.AsType[*fault.Error](err); ok {
+		return nil, fault.Field("provision-rates", fault.CodeInvalid, "--provision-rates %s: %s", path, known.Message)
+	}
+	return rates, err
 }
 
 func (c *portfolioCostCommand) prices() (portfolio.Prices, error) {

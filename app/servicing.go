@@ -78,7 +78,10 @@ func (c *eodCommand) Run(e *env) error {
 		fmt.Fprintf(e.stderr, "%s: %d of %d parts\n", day, done, parts)
 	})
 	for _, d := range closed.Days {
-		fmt.Fprintf(e.stdout, "day=%s parts=%d/%d loans=%d journals=%d failed=%d\n", d.Day, d.Done, d.Parts, d.Loans, d.Journals, d.Failed)
+		fmt.Fprintf(e.stdout, "day=%s parts=%d/%d loans=%d journals=%d kept=%d failed=%d\n", d.Day, d.Done, d.Parts, d.Loans, d.Journals, d.Kept, d.Failed)
+	}
+	for _, p := range closed.Provisions {
+		fmt.Fprintf(e.stdout, "month=%s provisions=%s booked=%s\n", p.Month, p.Required, p.Difference())
 	}
 	if closed.Through != "" {
 		fmt.Fprintf(e.stdout, "through=%s loans_made=%d closed=%t\n", closed.Through, closed.Made, err == nil)

@@ -128,6 +128,7 @@ func (s days) Days(ctx context.Context, limit int) ([]servicing.DayStatus, error
 		Leased     int
 		Loans      int64
 		Journals   int64
+		Snapshots  int64
 		Failed     int64
 		Error      string
 		StartedAt  moment
@@ -135,7 +136,7 @@ func (s days) Days(ctx context.Context, limit int) ([]servicing.DayStatus, error
 	}
 	rows, err := query[statusRow](ctx, s.db.engine.reader(), `SELECT day, COUNT(*) AS parts, COUNT(CASE WHEN state = 'done' THEN 1 END) AS done,
 		COUNT(CASE WHEN state = 'open' AND lease_until >= ? THEN 1 END) AS leased, CAST(SUM(loans) AS BIGINT) AS loans, CAST(SUM(journals) AS BIGINT) AS journals,
-		CAST(SUM(failed) AS BIGINT) AS failed, MAX(error) AS error, MIN(started_at) AS started_at, MAX(finished_at) AS finished_at
+		CAST(SUM(snapshots) AS BIGINT) AS snapshots, CAST(SUM(failed) AS BIGINT) AS failed, MAX(error) AS error, MIN(started_at) AS started_at, MAX(finished_at) AS finished_at
 		FROM eod_runs GROUP BY day ORDER BY day DESC`+limited(limit), s.db.clock().UnixMicro())
 	if err != nil {
 		return nil, failed("listing ends of days", err)
@@ -144,7 +145,7 @@ func (s days) Days(ctx context.Context, limit int) ([]servicing.DayStatus, error
 	for i, row := range rows {
 		list[i] = servicing.DayStatus{
 			Day: loan.Date(row.Day), Parts: row.Parts, Done: row.Done, Leased: row.Leased, Loans: row.Loans, Journals: row.Journals,
-			Failed: row.Failed, Error: row.Error, Started: row.StartedAt.Time,
+			Kept: row.Snapshots, Failed: row.Failed, Error: row.Error, Started: row.StartedAt.Time,
 		}
 		if row.Done == row.Parts {
 			list[i].Finished = row.FinishedAt.Time

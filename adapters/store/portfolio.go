@@ -3,18 +3,14 @@ package store
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"strings"
 	"time"
 
 	"gorm.io/gorm"
 
-	"loan310/app/audit"
 	"loan310/app/cost"
 	"loan310/app/fault"
-	"loan310/app/ident"
-	"loan310/app/ledger"
 	"loan310/app/money"
 	"loan310/app/portfolio"
 )
@@ -78,7 +74,7 @@ func (s portfolios) Snapshots(ctx context.Context, through portfolio.Month) iter
 	return func(yield func(portfolio.Snapshot, error) bool) {
 		err := s.db.engine.snapshot(ctx, func(ctx context.Context, tx *gorm.DB) error {
 			rows, err := tx.WithContext(ctx).Raw(`SELECT month, loan_id, on_day, cohort, disbursed_fen, outstanding_fen, dpd, class, state,
-				charged_off_fen, recovered_fen FROM loan_snapshots WHERE month <= ? ORDER BY loan_id, month`, int(through)).Rows()
+				charged_off_fen, recovered_fen FROM loan_snapshots WHERE month <= ? AND `+kept+` ORDER BY loan_id, month`, int(through)).Rows()
 			if err != nil {
 				return ended(ctx, err)
 			}
@@ -111,76 +107,30 @@ func (r snapshotRow) domain() portfolio.Snapshot {
 	}
 }
 
-// LastMonth gives the newest month with rows.
+// kept leaves out loans that never were: those whose payout came back.
+const kept = "loan_id NOT IN (SELECT id FROM loans WHERE state = 'cancelled')"
+
+// LastMonth gives the newest month with rows whose end is not being kept now.
 func (s portfolios) LastMonth(ctx context.Context) (portfolio.Month, error) {
-	newest, err := queryOne[struct{ Month *int }](ctx, s.db.engine.reader(), "SELECT MAX(month) AS month FROM loan_snapshots")
-	switch {
-	case err != nil:
-		return 0, failed("reading the newest snapshot", err)
-	case newest.Month == nil:
-		return 0, failed("reading the newest snapshot", fault.New(fault.NotFound, fault.CodeNotFound, "there are no month-end snapshots yet: the end of day of servicing writes them"))
+	type monthRow struct {
+		Month *int
+		Open  bool
 	}
-	return portfolio.Month(*newest.Month), nil
-}
-
-// provisionSubject is what provisions are booked about.
-const provisionSubject = "provision"
-
-// Allowance gives the allowance on the books.
-func (s portfolios) Allowance(ctx context.Context) (money.Amount, error) {
-	var allowance money.Amount
-	err := s.db.seeing(ctx, func(ctx context.Context, tx *gorm.DB) (err error) {
-		allowance, err = allowanceOf(ctx, tx)
-		return err
-	})
-	return allowance, failed("reading the allowance", err)
-}
-
-// allowanceOf gives the credit balance of the allowance.
-func allowanceOf(ctx context.Context, tx *gorm.DB) (money.Amount, error) {
-	balances, err := trialBalance(ctx, tx, time.Time{})
-	for _, b := range balances {
-		if b.Account == ledger.ProvisionAllowance {
-			return -b.Amount, err
+	for before := 1 << 30; ; {
+		newest, err := queryOne[monthRow](ctx, s.db.engine.reader(), `SELECT m.month, EXISTS (SELECT 1 FROM eod_runs WHERE state = 'open'
+			AND day = (SELECT on_day FROM loan_snapshots WHERE month = m.month LIMIT 1)) AS open
+			FROM (SELECT MAX(month) AS month FROM loan_snapshots WHERE month < ?) AS m`, before)
+		switch {
+		case err != nil:
+			return 0, failed("reading the newest snapshot", err)
+		case newest.Month == nil:
+			return 0, failed("reading the newest snapshot", fault.New(fault.NotFound, fault.CodeNotFound,
+				"there are no month-end snapshots yet: `loan310 servicing eod` and workers write them with the last day of a month"))
+		case !newest.Open:
+			return portfolio.Month(*newest.Month), nil
 		}
+		before = *newest.Month
 	}
-	return 0, err
-}
-
-// Provide books what the allowance lacks or has too much of. Journals of a
-// month are numbered, so that of two who book at once one finds the other's
-// key taken, looks again and finds nothing left to book.
-func (s portfolios) Provide(ctx context.Context, month portfolio.Month, required money.Amount, now time.Time, entry audit.Entry) (money.Amount, error) {
-	var before money.Amount
-	provide := func() error {
-		return s.db.in(ctx, func(ctx context.Context, tx *gorm.DB) (err error) {
-			// Counted first: whoever books in between has taken the next key.
-			key := fmt.Sprintf("%s:%s:", provisionSubject, month)
-			booked, err := queryOne[int](ctx, tx, "SELECT COUNT(*) FROM journals WHERE subject = ? AND key LIKE ?", provisionSubject, key+"%")
-			if err != nil {
-				return err
-			}
-			if before, err = allowanceOf(ctx, tx); err != nil || before == required {
-				return err
-			}
-			err = book(ctx, tx, ledger.Journal{
-				ID: ident.NewID(), Key: fmt.Sprintf("%s%d", key, booked+1), Subject: provisionSubject, Kind: "provision", BookedAt: now,
-				Postings: []ledger.Posting{{Account: ledger.ProvisionExpense, Amount: required - before}, {Account: ledger.ProvisionAllowance, Amount: before - required}},
-			})
-			if err != nil {
-				return err
-			}
-			return record(ctx, tx, entry)
-		})
-	}
-	err := provide()
-	for range maxTries {
-		if !duplicate(err, "journals_key", "journals.key") {
-			break
-		}
-		err = provide()
-	}
-	return before, failed("booking provisions", err)
 }
 
 type usageRow struct {

@@ -65,28 +65,40 @@ func TestProvisionsAreBookedByDifferenceOnce(t *testing.T) {
 	onBoth(t, func(s *suite) {
 		t := s.t
 		books := s.Portfolio(zone())
-		month := portfolio.MonthOf(now())
-		provide := func(required money.Amount) money.Amount {
-			before, err := books.Provide(t.Context(), month, required, now(), entry("provision.booked", "provision/2026-11"))
+		required := func(normal, loss money.Amount) portfolio.Provision {
+			return portfolio.Provision{Month: portfolio.MonthOf(now()), Lines: []portfolio.ProvisionLine{
+				{Class: portfolio.Normal, Required: normal}, {Class: portfolio.Loss, Required: loss},
+			}}
+		}
+		provide := func(p portfolio.Provision) map[portfolio.Class]money.Amount {
+			before, err := books.Provide(t.Context(), p, now(), entry("provision.booked", "provision/2026-11"))
 			require.NoError(t, err)
 			return before
 		}
-		answers := inParallel(16, func(int) (money.Amount, error) {
-			return books.Provide(t.Context(), month, 300_00, now(), entry("provision.booked", "provision/2026-11"))
+		answers := inParallel(16, func(int) (map[portfolio.Class]money.Amount, error) {
+			return books.Provide(t.Context(), required(100_00, 200_00), now(), entry("provision.booked", "provision/2026-11"))
 		})
 		for _, answer := range answers {
 			require.NoError(t, answer.err)
 		}
-		allowance, err := books.Allowance(t.Context())
+		allowances, err := books.Allowances(t.Context())
 		require.NoError(t, err)
-		require.Equal(t, money.Amount(300_00), allowance, "16 at once book 300 once")
-		require.Equal(t, money.Amount(300_00), provide(250_00), "50 are set free")
-		require.Equal(t, money.Amount(250_00), provide(250_00), "nothing left to book")
-		journals, err := s.Ledger().Journals(t.Context(), "provision")
+		first := map[portfolio.Class]money.Amount{portfolio.Normal: 100_00, portfolio.Loss: 200_00}
+		require.Equal(t, first, allowances, "16 at once book 300 once")
+		require.Equal(t, first, provide(required(100_00, 150_00)), "50 are set free")
+		second := map[portfolio.Class]money.Amount{portfolio.Normal: 100_00, portfolio.Loss: 150_00}
+		require.Equal(t, second, provide(required(100_00, 150_00)), "nothing left to book")
+		journals, err := s.Ledger().Journals(t.Context(), "provision/loss")
 		require.NoError(t, err)
 		require.Len(t, journals, 2)
-		require.Equal(t, []ledger.Posting{{Account: ledger.ProvisionExpense, Amount: -50_00}, {Account: ledger.ProvisionAllowance, Amount: 50_00}}, journals[1].Postings)
-		require.Equal(t, "provision:2026-11:2", journals[1].Key)
+		keys := map[string][]ledger.Posting{}
+		for _, j := range journals {
+			keys[j.Key] = j.Postings
+		}
+		require.Equal(t, []ledger.Posting{{Account: ledger.ProvisionExpense, Amount: -50_00}, {Account: ledger.ProvisionAllowance, Amount: 50_00}}, keys["provision:2026-11:loss:2"])
+		journals, err = s.Ledger().Journals(t.Context(), "provision/normal")
+		require.NoError(t, err)
+		require.Len(t, journals, 1)
 		s.sound(t)
 	})
 }

@@ -41,11 +41,14 @@ type loanRow struct {
 	CreditFen      int64
 	WrittenOffFen  int64
 	RecoveredFen   int64
+	ChargedOffFen  int64
 	DPD            int `gorm:"column:dpd"`
 	WorstDPD       int `gorm:"column:worst_dpd"`
 	Class          string
 	NextDue        *int32
 	NextDueFen     int64
+
+	RecoveredPrincipalFen int64
 }
 
 func (loanRow) TableName() string { return "loans" }
@@ -57,6 +60,7 @@ func (r *loanRow) domain() servicing.Loan {
 		State: loan.State(r.State), Outstanding: money.Amount(r.OutstandingFen), Due: money.Amount(r.DueFen), Overdue: money.Amount(r.OverdueFen),
 		Credit: money.Amount(r.CreditFen), WrittenOff: money.Amount(r.WrittenOffFen), Recovered: money.Amount(r.RecoveredFen),
 		DPD: r.DPD, WorstDPD: r.WorstDPD, Class: loan.Class(r.Class), NextDue: dateOf(r.NextDue), NextAmount: money.Amount(r.NextDueFen),
+		ChargedOff: money.Amount(r.ChargedOffFen), RecoveredPrincipal: money.Amount(r.RecoveredPrincipalFen),
 	}
 }
 

@@ -236,6 +236,8 @@ func loanColumns() [][2]string {
 		{"credit_fen", "BIGINT"},
 		{"written_off_fen", "BIGINT"},
 		{"recovered_fen", "BIGINT"},
+		{"charged_off_fen", "BIGINT"},
+		{"recovered_principal_fen", "BIGINT"},
 		{"dpd", "BIGINT"},
 		{"worst_dpd", "BIGINT"},
 		{"class", "TEXT"},
@@ -249,7 +251,7 @@ func loanValues(l *servicing.Loan) []any {
 	return []any{
 		l.ID, int64(l.Released), int32(l.Through), dayOrNull(l.Wake), string(l.State), int64(l.Outstanding),
 		int64(l.Due), int64(l.Overdue), int64(l.Credit), int64(l.WrittenOff), int64(l.Recovered),
-		l.DPD, l.WorstDPD, string(l.Class), dayOrNull(l.NextDue), int64(l.NextAmount),
+		int64(l.ChargedOff), int64(l.RecoveredPrincipal), l.DPD, l.WorstDPD, string(l.Class), dayOrNull(l.NextDue), int64(l.NextAmount),
 	}
 }
 
@@ -377,23 +379,9 @@ func classify(ctx context.Context, tx *gorm.DB, changes []loanChange, now time.T
 	}
 	// From here on the borrowers are locked: what others changed of their
 	// loans before is seen, and what they change after sees this.
-	type standingRow struct {
-		MerchantID string
-		State      string
-		DPD        int `gorm:"column:dpd"`
-		WorstDPD   int `gorm:"column:worst_dpd"`
-		Class      string
-	}
-	in, args := among(merchants)
-	found, err := query[standingRow](ctx, tx, "SELECT merchant_id, state, dpd, worst_dpd, class FROM loans WHERE state <> 'cancelled' AND merchant_id IN "+in, args...)
+	standings, err := standingsOf(ctx, tx, merchants)
 	if err != nil {
 		return err
-	}
-	standings := map[string][]loan.Standing{}
-	for _, row := range found {
-		standings[row.MerchantID] = append(standings[row.MerchantID], loan.Standing{
-			Open: row.State != string(loan.Closed), DPD: row.DPD, WorstDPD: row.WorstDPD, Class: loan.Class(row.Class),
-		})
 	}
 	for i, id := range merchants {
 		borrower := loan.ClassifyBorrower(standings[id])

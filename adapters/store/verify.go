@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -115,6 +116,11 @@ func (l *Ledger) VerifyTelling(ctx context.Context, told func(done, of int)) (Le
 			return err
 		}
 		report.add(loans...)
+		borrowers, err := auditBorrowers(ctx, tx, time.UnixMicro(0))
+		if err != nil {
+			return err
+		}
+		report.add(borrowers...)
 		for _, check := range recordRules() {
 			rows, err := query[faultRow](ctx, tx, check.sql+limited(maxFaults))
 			if err != nil {

@@ -62,15 +62,15 @@ func (c Class) NonPerforming() bool { return c == Substandard || c == Doubtful |
 // State is where a loan's life stands.
 type State string
 
-// The states. Settled and charged-off loans need no further snapshots.
+// The states. A settled loan needs no further snapshots; one charged off does,
+// for what is recovered, until nothing is owed.
 const (
 	Active     State = "active"
 	Settled    State = "settled"
 	ChargedOff State = "charged_off"
 )
 
-// Snapshot is a loan at the end of a month, or at the last end of day of the
-// running one. Amounts are principal.
+// Snapshot is a loan at the end of a month. Amounts are principal.
 type Snapshot struct {
 	LoanID      string
 	Month       Month
@@ -79,9 +79,9 @@ type Snapshot struct {
 	Disbursed   money.Amount
 	Outstanding money.Amount // on the books; zero once settled or charged off
 	DPD         int          // days past due
-	Class       Class
+	Class       Class        // of the borrower
 	State       State
-	ChargedOff  money.Amount // all that was ever charged off
+	ChargedOff  money.Amount // all that was ever charged off, less what was put on the books again
 	Recovered   money.Amount // of it, ever
 }
 
@@ -92,14 +92,15 @@ type Store interface {
 	// Snapshots walks the rows up to a month, in order of loan and month. An
 	// error ends the walk.
 	Snapshots(ctx context.Context, through Month) iter.Seq2[Snapshot, error]
-	// LastMonth gives the newest month with rows; none is NotFound.
+	// LastMonth gives the newest month whose end is kept whole; none is
+	// NotFound.
 	LastMonth(ctx context.Context) (Month, error)
-	// Provide books the difference between what must be provided and the
-	// allowance on the books, and gives the allowance before. No difference
-	// books nothing.
-	Provide(ctx context.Context, month Month, required money.Amount, now time.Time, entry audit.Entry) (before money.Amount, err error)
-	// Allowance gives the allowance on the books.
-	Allowance(ctx context.Context) (money.Amount, error)
+	// Provide books, for each class, the difference between what must be
+	// provided and its allowance on the books, and gives the allowances before.
+	// No difference books nothing.
+	Provide(ctx context.Context, p Provision, now time.Time, entry audit.Entry) (before map[Class]money.Amount, err error)
+	// Allowances gives the allowance on the books, by class.
+	Allowances(ctx context.Context) (map[Class]money.Amount, error)
 	// Usage sums what was used in a month, and says how many loans it was for.
 	Usage(ctx context.Context, from, before time.Time) (Usage, error)
 	// UsageOf sums what was used for one loan and its application.

@@ -3,6 +3,7 @@ package portfolio_test
 import (
 	"errors"
 	"iter"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -103,9 +104,10 @@ func TestQualityAndProvisionsByHand(t *testing.T) {
 	require.Equal(t, "20.00%", q.All.BadDebtRate().String(), "500 of 2,500 are substandard")
 	require.Equal(t, "20.00%", q.All.Over(portfolio.Days30).String())
 	require.Zero(t, q.Mature.Loans, "nothing is six months old")
-	p := portfolio.Provide(q, portfolio.DefaultProvisionRates())
+	p := portfolio.Provide(q, standardRates(t))
 	require.Equal(t, money.Amount(170_00), p.Required, "1% of 2,000 + 30% of 500 = 20 + 150")
-	p.Booked = 200_00
+	p = p.On(map[portfolio.Class]money.Amount{portfolio.Normal: 50_00, portfolio.Substandard: 150_00})
+	require.Equal(t, money.Amount(50_00), p.Lines[0].Booked)
 	require.Equal(t, money.Amount(-30_00), p.Difference(), "30 are set free")
 
 	q, err = portfolio.QualityOf(book(), jan+2)
@@ -121,17 +123,61 @@ func TestQualityAndProvisionsByHand(t *testing.T) {
 
 func TestProvisionRatesAreChecked(t *testing.T) {
 	t.Parallel()
-	require.NoError(t, portfolio.DefaultProvisionRates().Check())
-	for name, spoil := range map[string]func(portfolio.ProvisionRates){
-		"a class is missing": func(r portfolio.ProvisionRates) { delete(r, portfolio.Loss) },
-		"a worse class less": func(r portfolio.ProvisionRates) { r[portfolio.Doubtful] = 1 },
-		"over 100 %":         func(r portfolio.ProvisionRates) { r[portfolio.Loss] = 10_001 },
-		"another class":      func(r portfolio.ProvisionRates) { r["lost"] = 10_000 },
+	require.NoError(t, standardRates(t).Check())
+	for name, c := range map[string]struct {
+		spoil func(portfolio.ProvisionRates)
+		field string
+	}{
+		"a class is missing": {func(r portfolio.ProvisionRates) { delete(r, portfolio.Loss) }, "rates_bps.loss"},
+		"a worse class less": {func(r portfolio.ProvisionRates) { r[portfolio.Doubtful] = 1 }, "rates_bps.doubtful"},
+		"over 100 %":         {func(r portfolio.ProvisionRates) { r[portfolio.Loss] = 10_001 }, "rates_bps.loss"},
+		"another class":      {func(r portfolio.ProvisionRates) { r["lost"] = 10_000 }, "rates_bps.lost"},
 	} {
-		rates := portfolio.DefaultProvisionRates()
-		spoil(rates)
-		require.Equal(t, fault.Invalid, fault.KindOf(rates.Check()), name)
+		rates := standardRates(t)
+		c.spoil(rates)
+		err := rates.Check()
+		require.Equal(t, fault.Invalid, fault.KindOf(err), name)
+		require.ErrorContains(t, err, c.field, name)
 	}
+}
+
+// A file of rates is refused with the place of what is wrong.
+func TestProvisionRatesAreRead(t *testing.T) {
+	t.Parallel()
+	const good = `{"name": "ours", "rates_bps": {"normal": 0, "special_mention": 200, "substandard": 2500, "doubtful": 5000, "loss": 10000}}`
+	rates, err := portfolio.ParseProvisionRates([]byte(good))
+	require.NoError(t, err)
+	require.Equal(t, money.BasisPoints(2500), rates[portfolio.Substandard])
+	for name, c := range map[string]struct{ text, says string }{
+		"no JSON":         {"{\n  nothing}", "line 2, column 4"},
+		"a word":          {"{\"name\": \"x\",\n \"rates_bps\": {\"normal\": \"one\"}}", "line 2, column 31"},
+		"another field":   {`{"name": "x", "rates": {}}`, "unknown field"},
+		"more after it":   {good + "{}", "more after the table"},
+		"no name":         {strings.Replace(good, "ours", "", 1), "give the table one"},
+		"a null":          {strings.Replace(good, "2500", "null", 1), "rates_bps.substandard is null"},
+		"nothing":         {"", "line 1, column 1"},
+		"a missing class": {strings.Replace(good, `"doubtful": 5000,`, "", 1), "rates_bps.doubtful is missing"},
+	} {
+		_, err := portfolio.ParseProvisionRates([]byte(c.text))
+		require.Equal(t, fault.Invalid, fault.KindOf(err), name)
+		require.ErrorContains(t, err, c.says, name)
+	}
+}
+
+func FuzzProvisionRates(f *testing.F) {
+	f.Add(`{"name": "ours", "rates_bps": {"normal": 0, "special_mention": 200, "substandard": 2500, "doubtful": 5000, "loss": 10000}}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		if rates, err := portfolio.ParseProvisionRates([]byte(text)); err == nil {
+			require.NoError(t, rates.Check())
+		}
+	})
+}
+
+func standardRates(tb testing.TB) portfolio.ProvisionRates {
+	tb.Helper()
+	rates, err := portfolio.StandardProvisionRates()
+	require.NoError(tb, err)
+	return rates
 }
 
 func TestBrokenWalksAreErrors(t *testing.T) {

@@ -38,6 +38,7 @@ type DayStatus struct {
 	Leased   int // parts somebody works on
 	Loans    int64
 	Journals int64
+	Kept     int64 // loans whose month's end was kept
 	Failed   int64
 	Error    string // of a loan that could not be brought through the day
 	Started  time.Time
@@ -64,6 +65,7 @@ type Days interface {
 	Days(ctx context.Context, limit int) ([]DayStatus, error)
 	// LastDay is the latest day all of whose parts are done; 0 = none yet.
 	LastDay(ctx context.Context) (loan.Date, error)
+	MonthEnds
 }
 
 const (
@@ -79,6 +81,9 @@ type EndOfDay struct {
 	Workers int    // parts worked on at once; 0 = 2
 	// Told hears of progress: parts done of a day's Parts; nil = nobody does.
 	Told func(day loan.Date, done int)
+	// MonthClosed is called once the last day of a month is closed whole, with
+	// how every loan stood then kept; it may be called again. Nil = nothing is.
+	MonthClosed func(ctx context.Context, day loan.Date) error
 }
 
 // mostDays bounds how many missed days one call catches up with.
@@ -105,6 +110,11 @@ func (e *EndOfDay) Run(ctx context.Context, through loan.Date) (bool, error) {
 		if err != nil || !done {
 			return false, err
 		}
+		if e.MonthClosed != nil && day == day.MonthEnd() {
+			if err := e.MonthClosed(ctx, day); err != nil {
+				return false, err
+			}
+		}
 		day++
 	}
 	return day > through, nil
@@ -125,7 +135,7 @@ func (e *EndOfDay) close(ctx context.Context, day loan.Date) (bool, error) {
 				now := e.Service.deps.Now()
 				part, leased, done, err := e.Days.Lease(ctx, day, e.Owner, now, now.Add(leaseFor))
 				if err == nil && leased {
-					err = e.age(ctx, part)
+					err = e.finish(ctx, part)
 				}
 				mu.Lock()
 				complete = complete || done
@@ -150,6 +160,20 @@ func (e *EndOfDay) close(ctx context.Context, day loan.Date) (bool, error) {
 	return complete, errors.Join(problems...)
 }
 
+// finish brings one part through its day, keeps how its loans stood when the
+// day is a month's last, and closes it.
+func (e *EndOfDay) finish(ctx context.Context, part DayPart) error {
+	if err := e.age(ctx, part); err != nil {
+		return err
+	}
+	if part.Day == part.Day.MonthEnd() {
+		if err := e.keep(ctx, part); err != nil {
+			return err
+		}
+	}
+	return e.Days.FinishPart(ctx, part, e.Service.deps.Now())
+}
+
 // age brings one part through its day. Loans somebody held are come back to.
 func (e *EndOfDay) age(ctx context.Context, part DayPart) error {
 	cause := "day:" + part.Day.String()
@@ -168,7 +192,7 @@ func (e *EndOfDay) age(ctx context.Context, part DayPart) error {
 			failed += aged.Failed
 		}
 		if left == 0 || round > 0 && failed > 0 {
-			return e.Days.FinishPart(ctx, part, e.Service.deps.Now())
+			return nil
 		}
 	}
 }

@@ -131,6 +131,7 @@ func stand(l Loan, p *loan.Position) Loan {
 	l.Through, l.Wake, l.State = p.On, wake(p), p.State
 	l.Outstanding, l.Due, l.Overdue = p.Outstanding.Principal, p.Due.Total(), p.Overdue.Total()
 	l.Credit, l.WrittenOff, l.Recovered = p.Credit, p.WrittenOff.Principal, p.Recovered
+	l.ChargedOff, l.RecoveredPrincipal = p.ChargedOff, p.RecoveredPrincipal
 	l.DPD, l.WorstDPD, l.Class = p.DPD, p.WorstDPD, p.Class
 	l.NextDue, l.NextAmount = p.NextDue, p.NextAmount
 	return l

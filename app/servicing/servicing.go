@@ -53,11 +53,14 @@ type Loan struct {
 	Credit      money.Amount
 	WrittenOff  money.Amount // principal still owed off the books
 	Recovered   money.Amount
+	ChargedOff  money.Amount // principal ever taken off the books, less what was put on them again
 	DPD         int
 	WorstDPD    int
 	Class       loan.Class // of this loan alone
 	NextDue     loan.Date
 	NextAmount  money.Amount
+
+	RecoveredPrincipal money.Amount // of ChargedOff, received
 }
 
 // Recorded is an event as stored, in order of recording.

@@ -19,6 +19,7 @@ import (
 
 	"loan310/adapters/store"
 	"loan310/app/fault"
+	"loan310/app/portfolio"
 	"loan310/app/servicing/loan"
 )
 
@@ -58,6 +59,8 @@ type Config struct {
 	Reached func(step, id string)
 	// CollectEvery is how often is looked for what is due. Zero means 1 min.
 	CollectEvery time.Duration
+	// Provisions are the rates of a month's end. Nil means the standard ones.
+	Provisions portfolio.ProvisionRates
 	// SweepEvery is how often lost workflows are looked for. Zero means 5 s.
 	SweepEvery time.Duration
 	// TrustedProxies are the addresses (CIDR) whose X-Forwarded-For is believed.

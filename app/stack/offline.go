@@ -10,7 +10,6 @@ import (
 	"loan310/app/clock"
 	"loan310/app/ident"
 	"loan310/app/security"
-	"loan310/app/servicing"
 	"loan310/app/underwriting"
 	"loan310/scoring"
 	"loan310/web"
@@ -32,12 +31,6 @@ func OpenDatabase(ctx context.Context, config Config) (*Database, error) {
 // SecurityOf manages logins on a database; it cannot send codes.
 func SecurityOf(db *store.DB) *security.Service {
 	return security.NewService(security.Deps{Store: db.Security(), Now: clock.System, NewID: ident.NewID})
-}
-
-// EndOfDayOf closes days on a database.
-func EndOfDayOf(db *store.DB, logger *slog.Logger) *servicing.EndOfDay {
-	service := servicing.NewService(servicing.Deps{Store: db.Servicing(), Now: clock.System, Logger: logger})
-	return &servicing.EndOfDay{Days: db.Days(), Service: service, Owner: "command/" + ident.NewID(), Workers: 2}
 }
 
 // LedgerReport is what verifying the ledger found.

@@ -244,7 +244,10 @@ func (s *Stack) startWorker(ctx context.Context) error {
 	collecting := &workflows.Collecting{Client: s.Chain, Collections: s.Collections, Logger: s.config.Logger, Every: s.config.CollectEvery}
 	s.running.Go(func() { collecting.Run(ctx) })
 	s.running.Go(func() { s.reviewGroups(ctx) })
-	closing := newDaily(s.DB, s.Servicing, s.config.Logger)
+	closing, err := newDaily(s.DB, s.Servicing, s.config.Provisions, s.config.Logger)
+	if err != nil {
+		return err
+	}
 	s.running.Go(func() { closing.run(ctx) })
 	return nil
 }

@@ -109,8 +109,8 @@ func (d Date) AddMonths(months int) Date {
 	return NewDate(year, month+months, day)
 }
 
-// monthEnd is the last day of the day's month.
-func (d Date) monthEnd() Date {
+// MonthEnd is the last day of the day's month.
+func (d Date) MonthEnd() Date {
 	year, month, day := d.Civil()
 	return d + Date(monthDays(year, month)-day) //nolint:gosec // under 31
 }

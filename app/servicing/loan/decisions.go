@@ -189,6 +189,7 @@ func (r *replay) chargeOff(event *Event) {
 	r.accelerate(event.On)
 	r.credited(r.due)
 	r.post(ledger.WriteOff, r.due.Total())
+	r.offPrincipal += r.due.Principal
 	r.book(string(event.Kind), name{id: event.ID}, event.On)
 	r.chargedOffOn, r.everOff = event.On, event.On
 }
@@ -225,10 +226,11 @@ func (r *replay) writeBack(event *Event) {
 	for k := range r.lines {
 		r.lines[k].since = event.On
 	}
-	r.monthEnd = event.On.monthEnd()
+	r.monthEnd = event.On.MonthEnd()
 	r.open()
 	r.credited(Amounts{}.Minus(r.due))
 	r.post(ledger.WriteOff, -r.due.Total())
+	r.offPrincipal -= r.due.Principal
 	r.book(string(event.Kind), name{id: event.ID}, event.On)
 	r.useCredit("credit_after", name{id: event.ID}, event.On)
 }

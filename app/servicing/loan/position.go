@@ -77,6 +77,10 @@ type Position struct {
 	OffBooks     bool         `json:"off_books"`     // charged off and not written back
 	WrittenOff   Amounts      `json:"written_off"`   // still owed, off the books
 	Recovered    money.Amount `json:"recovered_fen"` // money received on it
+	// ChargedOff is principal ever taken off the books, less what a write-back
+	// put on them again; RecoveredPrincipal what was received of it.
+	ChargedOff         money.Amount `json:"charged_off_fen"`
+	RecoveredPrincipal money.Amount `json:"recovered_principal_fen"`
 }
 
 // position tells how the run stands at the end of a day.
@@ -89,6 +93,7 @@ func (r *replay) position(on Date) Position {
 		DPD: now.dpd, WorstDPD: r.worstDPD, Bucket: BucketOf(now.dpd), Paused: r.paused(on),
 		Restructured: r.watch.times, ObservedUntil: r.watch.until,
 		ChargedOffOn: r.everOff, Recovered: r.recovered, Capitalised: r.capitalised,
+		ChargedOff: r.offPrincipal, RecoveredPrincipal: r.gotPrincipal,
 		Paid: Amounts{Principal: r.prepaid, Fee: r.prepayFees},
 	}
 	r.instalments(&p)

@@ -88,6 +88,7 @@ func (l *line) settle(component Component, amount *money.Amount, got *Amounts) {
 func (r *replay) credited(got Amounts) {
 	if r.chargedOffOn != 0 {
 		r.recovered += got.Total()
+		r.gotPrincipal += got.Principal
 		r.post(ledger.Recovery, -got.Total())
 		return
 	}

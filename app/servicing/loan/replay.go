@@ -95,9 +95,11 @@ type replay struct {
 	worstDPD   int
 
 	capitalised  money.Amount
-	chargedOffOn Date // 0 = on the books
-	everOff      Date // the last time
+	chargedOffOn Date         // 0 = on the books
+	everOff      Date         // the last time
+	offPrincipal money.Amount // ever, less what was written back
 	recovered    money.Amount
+	gotPrincipal money.Amount // of offPrincipal
 	watch        observation
 
 	entries []Entry
@@ -216,7 +218,7 @@ func (r *replay) advance(to Date) {
 			r.demand()
 		default:
 			r.penalty(end)
-			r.monthEnd = (end + 1).monthEnd()
+			r.monthEnd = (end + 1).MonthEnd()
 		}
 	}
 }
@@ -238,7 +240,7 @@ func (r *replay) demand() {
 	r.next++
 	r.fixed, r.seg, r.stub = 0, at.due, false
 	if r.monthEnd < at.due {
-		r.monthEnd = at.due.monthEnd()
+		r.monthEnd = at.due.MonthEnd()
 	}
 	if unpaid.Total() == 0 {
 		at.paidOn = at.due
