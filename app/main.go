@@ -59,6 +59,7 @@ type commands struct {
 	Payouts   payoutsCommands   `cmd:"" help:"List, settle, stop and resume payouts."`
 	Reconcile reconcileCommand  `cmd:"" help:"Hold the rails' statements of a day against our books."`
 	Servicing servicingCommands `cmd:"" help:"Close the days of loans."`
+	Simulate  simulateCommand   `cmd:"" help:"Live a portfolio's life at virtual time, and check every promise after every day."`
 	Openapi   openapiCommand    `cmd:"" help:"Print the API's OpenAPI document."`
 }
 

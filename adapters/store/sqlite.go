@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"gorm.io/gorm"
@@ -32,7 +33,7 @@ type sqliteTarget struct {
 	synchronous string
 }
 
-// parseSQLite reads "sqlite://path?synchronous=full|normal".
+// parseSQLite reads "sqlite://path?synchronous=full|normal|off".
 func parseSQLite(dsn string) (sqliteTarget, error) {
 	rest, ok := strings.CutPrefix(dsn, "sqlite://")
 	if !ok {
@@ -49,8 +50,8 @@ func parseSQLite(dsn string) (sqliteTarget, error) {
 	}
 	target := sqliteTarget{path: path, synchronous: "full"}
 	for name, value := range values {
-		if name != "synchronous" || (value[0] != "full" && value[0] != "normal") {
-			return sqliteTarget{}, errors.New("the only option is synchronous=full or synchronous=normal")
+		if name != "synchronous" || !slices.Contains([]string{"full", "normal", "off"}, value[0]) {
+			return sqliteTarget{}, errors.New("the only option is synchronous=full, normal, or off for what is thrown away")
 		}
 		target.synchronous = value[0]
 	}
