@@ -22,6 +22,7 @@ type simulateCommand struct {
 	Loans   int    `help:"Draws asked for, spread evenly over the months." default:"2000"`
 	Months  int    `help:"Months of virtual time." default:"12"`
 	Seed    uint64 `help:"The same seed gives the same life." default:"310"`
+	Bad     int    `help:"Borrowers in a thousand who stop paying before long." default:"40"`
 	DSN     string `name:"dsn" help:"An empty PostgreSQL or SQLite database instead of a SQLite file that is thrown away." placeholder:"DSN"`
 	Callers int    `help:"How many borrowers act at once; it never shows in what comes out." default:"16"`
 	CSV     bool   `name:"csv" help:"Print the tables as CSV, amounts in fen and rates in basis points."`
@@ -31,7 +32,7 @@ type simulateCommand struct {
 // invariant broke.
 func (c *simulateCommand) Run(e *env) error {
 	c.Memory.apply()
-	options := simulate.Options{Loans: c.Loans, Months: c.Months, Seed: c.Seed, DSN: c.DSN, Callers: c.Callers, Logger: e.logger}
+	options := simulate.Options{Loans: c.Loans, Months: c.Months, Seed: c.Seed, Bad: c.Bad, DSN: c.DSN, Callers: c.Callers, Logger: e.logger}
 	if err := options.Check(); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
@@ -23,14 +24,26 @@ type eodRow struct {
 	Journals int64
 }
 
-// BeginDay makes the parts of a day that are not there.
+// BeginDay makes the parts of a day that are not there. A part without a loan
+// that wakes is done, but on the last day of a month, when all are kept: what
+// turns up in it later wakes on the next day.
 func (s days) BeginDay(ctx context.Context, day loan.Date, now time.Time) error {
-	rows := make([][]any, servicing.Parts)
-	for part := range rows {
-		rows[part] = []any{int32(day), part, "open", "", 0, 0, 0, "", at(now)}
-	}
 	return failed("beginning the end of a day", s.db.in(ctx, func(ctx context.Context, tx *gorm.DB) error {
-		return insertMany(ctx, tx, "eod_runs (day, part, state, owner, loans, journals, failed, error, started_at)", rows, " ON CONFLICT DO NOTHING")
+		awake, err := query[int](ctx, tx, `WITH RECURSIVE p (part) AS (SELECT 0 UNION ALL SELECT part + 1 FROM p WHERE part < ?)
+			SELECT part FROM p WHERE EXISTS (SELECT 1 FROM loans l WHERE l.part = p.part AND l.wake_on <= ? AND l.through_on < ?)`,
+			servicing.Parts-1, int32(day), int32(day))
+		if err != nil {
+			return err
+		}
+		rows := make([][]any, servicing.Parts)
+		for part := range rows {
+			state, finished := "done", at(now)
+			if day == day.MonthEnd() || slices.Contains(awake, part) {
+				state, finished = "open", moment{}
+			}
+			rows[part] = []any{int32(day), part, state, "", 0, 0, 0, "", at(now), finished}
+		}
+		return insertMany(ctx, tx, "eod_runs (day, part, state, owner, loans, journals, failed, error, started_at, finished_at)", rows, " ON CONFLICT DO NOTHING")
 	}))
 }
 
@@ -69,6 +82,12 @@ func (s days) Age(ctx context.Context, part servicing.DayPart, after string, lim
 		if len(rows) > 0 {
 			aged.Last, aged.More = rows[len(rows)-1].ID, len(rows) == limit
 			if problem, err = s.age(ctx, tx, rows, now, plan, &aged); err != nil {
+				return err
+			}
+		}
+		if !aged.More && aged.Last != "" { // there were some
+			if aged.Left, err = queryOne[int](ctx, tx, "SELECT COUNT(*) FROM loans WHERE part = ? AND wake_on <= ? AND through_on < ?",
+				part.Part, int32(part.Day), int32(part.Day)); err != nil {
 				return err
 			}
 		}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -178,6 +179,7 @@ func (r entryRow) domain() reconciliation.Line {
 func (s reconciliations) page(ctx context.Context, importID, rail, day string, keys []string, each func(reconciliation.Pair) error) error {
 	reader := s.db.engine.reader()
 	first, last := keys[0], keys[len(keys)-1]
+	in, named := among(keys) // from first to last lies most of what ever moved
 	lines, err := query[entryRow](ctx, reader, `SELECT n, key, ref, direction, returned, amount_fen, at FROM statement_lines
 		WHERE import_id = ? AND key >= ? AND key <= ? ORDER BY key, n`, importID, first, last)
 	if err != nil {
@@ -188,7 +190,7 @@ func (s reconciliations) page(ctx context.Context, importID, rail, day string, k
 		Count int
 	}
 	counts, err := query[countRow](ctx, reader, `SELECT l.key, COUNT(*) AS count FROM statement_lines l JOIN statements s ON s.import_id = l.import_id
-		WHERE l.key >= ? AND l.key <= ? AND l.key <> '' AND s.rail = ? AND s.day <> ? AND l.returned = 0 GROUP BY l.key`, first, last, rail, day)
+		WHERE l.key IN `+in+` AND l.key <> '' AND s.rail = ? AND s.day <> ? AND l.returned = 0 GROUP BY l.key`, append(slices.Clone(named), rail, day)...)
 	if err != nil {
 		return err
 	}
@@ -202,7 +204,7 @@ func (s reconciliations) page(ctx context.Context, importID, rail, day string, k
 		Subject   string
 	}
 	ours, err := query[movementRow](ctx, reader, `SELECT key, rail, direction, amount_fen, state, settled_at, subject FROM our_movements
-		WHERE rail = ? AND key >= ? AND key <= ?`, rail, first, last)
+		WHERE rail = ? AND key IN `+in, append([]any{rail}, named...)...)
 	if err != nil {
 		return err
 	}

@@ -26,6 +26,7 @@ type Aged struct {
 	Loans    int    // brought through the day
 	Journals int    // booked
 	Failed   int    // left as they were, for the next run
+	Left     int    // of the part, still to be brought through the day; told with the last step
 	Last     string // id of the last loan looked at
 	More     bool   // there may be more after it
 }
@@ -49,7 +50,8 @@ type DayStatus struct {
 // (those that wake on the day or before), so a part may be begun again at any
 // point and does nothing twice.
 type Days interface {
-	// BeginDay makes the parts of a day that are not there.
+	// BeginDay makes the parts of a day that are not there; those without
+	// anything to do may be done at once.
 	BeginDay(ctx context.Context, day loan.Date, at time.Time) error
 	// Lease takes an open part of a day that nobody holds; false when there
 	// is none now, and whether all parts are done.
@@ -178,7 +180,7 @@ func (e *EndOfDay) finish(ctx context.Context, part DayPart) error {
 func (e *EndOfDay) age(ctx context.Context, part DayPart) error {
 	cause := "day:" + part.Day.String()
 	for round := 0; ; round++ {
-		left, failed := 0, 0
+		brought, failed, left := 0, 0, 0
 		for after, more := "", true; more; {
 			now := e.Service.deps.Now()
 			aged, err := e.Days.Age(ctx, part, after, ageBatch, now, now.Add(leaseFor), func(record Record) (Update, error) {
@@ -188,10 +190,11 @@ func (e *EndOfDay) age(ctx context.Context, part DayPart) error {
 				return err
 			}
 			after, more = aged.Last, aged.More
-			left += aged.Loans
+			brought += aged.Loans
 			failed += aged.Failed
+			left = aged.Left
 		}
-		if left == 0 || round > 0 && failed > 0 {
+		if left <= failed || brought == 0 || round > 0 && failed > 0 {
 			return nil
 		}
 	}

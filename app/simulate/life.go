@@ -243,6 +243,9 @@ func (c *circle) clear(ctx context.Context, day loan.Date, what kind, o *owed) e
 	amount, name := p.Due.Total()-p.Credit, "repayment late"
 	if what == clearing {
 		amount, name = p.Payoff-p.Credit, "repaid early"
+		if o.dice.chance(500) {
+			amount += money.Yuan * money.Amount(o.dice.between(1, 50)) // rounded up: the rest is its credit
+		}
 	} else if p.Due.Penalty > 0 && o.dice.chance(100) {
 		outcome, err := c.w.loans.Waive(ctx, o.command(2), loan.Penalty, p.Due.Penalty, o.dice.chance(300))
 		if err != nil {
@@ -314,7 +317,7 @@ func (c *circle) review(ctx context.Context, day loan.Date, o *owed) error {
 		c.changed(o, outcome.Loan)
 		return c.goOn(day, o)
 	}
-	c.plan(day+loan.Date(o.dice.between(120, 310)), action{kind: givingUp, of: o}) //nolint:gosec // small
+	c.plan(day+loan.Date(o.dice.between(60, 220)), action{kind: givingUp, of: o}) //nolint:gosec // small
 	return nil
 }
 

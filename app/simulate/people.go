@@ -42,15 +42,15 @@ type borrower struct {
 // drawsEach is how often a borrower draws on average.
 const drawsEach = 7
 
-// borrower describes the n-th borrower of a seed.
-func newBorrower(seed uint64, n int) *borrower {
+// newBorrower describes the n-th borrower of a seed.
+func newBorrower(seed uint64, n, bad int) *borrower {
 	d := newDice(seed, 1, uint64(n)) //nolint:gosec // not negative
 	b := &borrower{
 		n: n, merchantID: ident.DerivedID("simulated merchant", strconv.FormatUint(seed, 10), strconv.Itoa(n)),
 		lineID: ident.DerivedID("simulated line", strconv.FormatUint(seed, 10), strconv.Itoa(n)),
 	}
 	b.limit = money.Amount(d.between(40, 400)) * 1000 * money.Yuan
-	b.temper = temper(d.pick(870, 90, 25, 15))
+	b.temper = temper(d.pick(9*(1000-bad), 1000-bad, 6*bad, 4*bad))
 	b.dice = d
 	return b
 }
@@ -71,7 +71,7 @@ func card(n int) string {
 	return digits + strconv.Itoa((10-sum%10)%10)
 }
 
-// settle registers a borrower, decides its application and opens its line, as
+// admit registers a borrower, decides its application and opens its line, as
 // the use cases before a draw store them.
 func (w *world) admit(ctx context.Context, b *borrower, seed uint64) error {
 	at := w.now()

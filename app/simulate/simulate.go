@@ -25,6 +25,7 @@ type Options struct {
 	Loans  int    // draws asked for, spread evenly over the months
 	Months int    // of virtual time
 	Seed   uint64 // the same seed gives the same life
+	Bad    int    // borrowers in a thousand who stop paying before long
 	// DSN is an empty database: sqlite://… or postgres://….
 	DSN string
 	// Callers is how many borrowers act at once; it never shows in what comes
@@ -57,6 +58,8 @@ func (o Options) Check() error {
 	switch {
 	case o.Loans < 1 || o.Loans > MaxLoans:
 		return fault.Field("loans", fault.CodeInvalid, "--loans %d: want 1 to %d", o.Loans, MaxLoans)
+	case o.Bad < 0 || o.Bad > 1000:
+		return fault.Field("bad", fault.CodeInvalid, "--bad %d: want 0 to 1000, of a thousand borrowers", o.Bad)
 	case o.Months < 1 || o.Months > MaxMonths:
 		return fault.Field("months", fault.CodeInvalid, "--months %d: want 1 to %d", o.Months, MaxMonths)
 	default:

@@ -145,7 +145,7 @@ func (w *world) populate(ctx context.Context) error {
 	n := max(w.o.Loans/drawsEach, 1)
 	borrowers := make([]*borrower, n)
 	err := w.inParallel(len(borrowers), func(i int) error {
-		borrowers[i] = newBorrower(w.o.Seed, i)
+		borrowers[i] = newBorrower(w.o.Seed, i, w.o.Bad)
 		if err := w.admit(ctx, borrowers[i], w.o.Seed); err != nil {
 			return err
 		}
