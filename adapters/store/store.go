@@ -31,8 +31,7 @@ import (
 type Config struct {
 	// DSN is "sqlite:///absolute/path/file.db" (or "sqlite://relative.db"),
 	// with "?synchronous=normal" where losing the last commits in a power
-	// failure is acceptable (default full) and "off" where losing all of it
-	// is, or "postgres://…".
+	// failure is acceptable (default full), or "postgres://…".
 	DSN string
 	// Keys encrypt personal data; required.
 	Keys Keys

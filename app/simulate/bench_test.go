@@ -14,7 +14,7 @@ func BenchmarkSimulate(b *testing.B) {
 	var months float64
 	for b.Loop() {
 		result, err := simulate.Run(b.Context(), simulate.Options{
-			Loans: 6000, Months: 5, Seed: 310, DSN: "sqlite://" + filepath.Join(b.TempDir(), "simulation.db") + "?synchronous=off",
+			Loans: 6000, Months: 5, Seed: 310, DSN: "sqlite://" + filepath.Join(b.TempDir(), "simulation.db") + "?synchronous=normal",
 		})
 		require.NoError(b, err)
 		require.True(b, result.Sound(), "%v", result.Breaches)

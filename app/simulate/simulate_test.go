@@ -18,7 +18,7 @@ import (
 func file(t *testing.T) (path, dsn string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "simulation.db")
-	return path, "sqlite://" + path + "?synchronous=off"
+	return path, "sqlite://" + path + "?synchronous=normal"
 }
 
 func run(t *testing.T, o simulate.Options) simulate.Result {
@@ -28,12 +28,11 @@ func run(t *testing.T, o simulate.Options) simulate.Result {
 	return result
 }
 
-// Everything happens and every invariant holds; and the same seed gives the
-// same life whoever acts first, another seed another.
-func TestALifeIsSoundAndFollowsFromItsSeed(t *testing.T) {
+// Everything happens, and every invariant holds.
+func TestALifeIsSound(t *testing.T) {
 	t.Parallel()
 	_, dsn := file(t)
-	options := simulate.Options{Loans: 300, Months: 9, Seed: 5, Bad: 300, DSN: dsn, Callers: 1}
+	options := simulate.Options{Loans: 300, Months: 9, Seed: 5, Bad: 300, DSN: dsn}
 	days := 0
 	options.Told = func(p simulate.Progress) { days = p.Done }
 	first := run(t, options)
@@ -61,14 +60,21 @@ func TestALifeIsSoundAndFollowsFromItsSeed(t *testing.T) {
 	require.Positive(t, first.Cost.PerLoan)
 	require.Equal(t, fmt.Sprintf("loans=%d months=9 lost=0 double_paid=0 unbalanced=0", first.Loans), first.String())
 
-	_, options.DSN = file(t)
-	options.Callers = 7
-	second := run(t, options)
-	first.Took, first.Prepared, second.Took, second.Prepared = 0, 0, 0, 0
-	require.Equal(t, first, second)
-	_, options.DSN = file(t)
-	options.Seed, options.Loans, options.Months = 6, 60, 2
-	require.NotEqual(t, first.Counts, run(t, options).Counts)
+}
+
+// The same seed gives the same life whoever acts first, another seed another.
+func TestALifeFollowsFromItsSeed(t *testing.T) {
+	t.Parallel()
+	live := func(seed uint64, callers int) simulate.Result {
+		_, dsn := file(t)
+		result := run(t, simulate.Options{Loans: 80, Months: 3, Seed: seed, Bad: 300, DSN: dsn, Callers: callers})
+		result.Took, result.Prepared = 0, 0
+		return result
+	}
+	first := live(5, 1)
+	require.True(t, first.Sound())
+	require.Equal(t, first, live(5, 7))
+	require.NotEqual(t, first.Counts, live(6, 7).Counts)
 }
 
 // What is broken in the books is noticed the same day.
