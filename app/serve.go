@@ -160,7 +160,7 @@ type connectionFlags struct {
 	Providers string `help:"JSON file with addresses and credentials of the providers." placeholder:"FILE" env:"LOAN310_PROVIDERS"`
 	Join      string `help:"File written by 'loan310 dev --join', instead of all of these; allows demo secrets and the sandbox." placeholder:"FILE"`
 
-	Products string `help:"Folder of product files (see docs/lending.md) instead of the standard products." placeholder:"FOLDER" env:"LOAN310_PRODUCTS"`
+	Products       string `help:"Folder of product files (see docs/lending.md) instead of the standard products." placeholder:"FOLDER" env:"LOAN310_PRODUCTS"`
 	ProvisionRates string `help:"JSON file of what is provided for each class of loans at a month's end, instead of 1, 3, 30, 60 and 100 %." placeholder:"FILE" env:"LOAN310_PROVISION_RATES"`
 
 	PayoutGrace time.Duration `help:"How long a rail's 'no record' is not believed after a payout call." default:"15s" env:"LOAN310_PAYOUT_GRACE"`

@@ -105,7 +105,9 @@ func TestTheEndOfDayGoesOn(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, leased)
 		require.Equal(t, dead.Part, part.Part)
-		_, err = s.Days().Age(ctx, dead, "", 1, at, at, func(servicing.Record) (servicing.Update, error) { return servicing.Update{}, errors.New("planned by the dead") })
+		_, err = s.Days().Age(ctx, dead, "", 1, at, at, func(servicing.Record) (servicing.Update, error) {
+			return servicing.Update{}, errors.New("planned by the dead")
+		})
 		requireFault(t, err, fault.Conflict, servicing.CodeLeaseLost)
 		require.NoError(t, s.Days().FinishPart(ctx, dead, at)) // no longer its to finish
 		last, err := s.Days().LastDay(ctx)

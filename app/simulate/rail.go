@@ -41,7 +41,6 @@ type movement struct {
 	at         time.Time // paid
 	ready      time.Time // pending until then
 	returnedAt time.Time
-	asks       int
 }
 
 var errSilent = errors.New("no answer")

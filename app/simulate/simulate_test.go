@@ -59,7 +59,6 @@ func TestALifeIsSound(t *testing.T) {
 	require.Positive(t, first.Provision.Required)
 	require.Positive(t, first.Cost.PerLoan)
 	require.Equal(t, fmt.Sprintf("loans=%d months=9 lost=0 double_paid=0 unbalanced=0", first.Loans), first.String())
-
 }
 
 // The same seed gives the same life whoever acts first, another seed another.

@@ -114,7 +114,7 @@ func (w *world) live(ctx context.Context) (Result, error) {
 		if err = ctx.Err(); err != nil {
 			break
 		}
-		day := w.first + loan.Date(n) //nolint:gosec // bounded by MaxMonths
+		day := w.first + loan.Date(n)
 		if err = w.day(ctx, day); err != nil {
 			break
 		}
@@ -127,7 +127,7 @@ func (w *world) live(ctx context.Context) (Result, error) {
 	}
 	ending := context.WithoutCancel(ctx)
 	if stopped == nil {
-		if err := w.end(ending, w.first+loan.Date(done)); err != nil { //nolint:gosec // bounded by MaxMonths
+		if err := w.end(ending, w.first+loan.Date(done)); err != nil {
 			return w.result, err
 		}
 	} else if err := w.checks.wait(); err != nil {
