@@ -128,7 +128,7 @@ func (c *circle) do(ctx context.Context, day loan.Date, a action) error {
 	case payingHalf:
 		return c.repay(ctx, day, o, "repayment in part", ask/2, 0, "")
 	case payingMore:
-		return c.repay(ctx, day, o, "repayment of more", ask+ask/5, 0, "")
+		return c.repay(ctx, day, o, "repayment of more", ask+ask/5, 0, loan.Prepay)
 	case payingEarly:
 		return c.repay(ctx, day, o, "repayment before its day", ask, 0, loan.Hold)
 	case recording:
@@ -240,9 +240,9 @@ func (c *circle) clear(ctx context.Context, day loan.Date, what kind, o *owed) e
 		o.loan.State, o.loan.Credit = p.State, p.Credit
 		return c.goOn(day, o)
 	}
-	amount, name := p.Due.Total()-p.Credit, "repayment late"
+	amount, name, excess := p.Due.Total()-p.Credit, "repayment late", loan.Excess("")
 	if what == clearing {
-		amount, name = p.Payoff-p.Credit, "repaid early"
+		amount, name, excess = p.Payoff-p.Credit, "repaid early", loan.Prepay
 		if o.dice.chance(500) {
 			amount += money.Yuan * money.Amount(o.dice.between(1, 50)) // rounded up: the rest is its credit
 		}
@@ -260,7 +260,7 @@ func (c *circle) clear(ctx context.Context, day loan.Date, what kind, o *owed) e
 		o.loan.Due, o.loan.NextDue, o.loan.NextAmount, o.loan.Credit = 0, p.NextDue, p.NextAmount, p.Credit
 		return c.goOn(day, o)
 	}
-	return c.repay(ctx, day, o, name, amount, 0, "")
+	return c.repay(ctx, day, o, name, amount, 0, excess)
 }
 
 // bounce has the last payment never have been.
