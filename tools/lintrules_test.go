@@ -218,7 +218,7 @@ func writeModule(t *testing.T, module string) {
 	for _, pkg := range []string{
 		adapter, useCase, stack, "loan310/app/money", "loan310/app/fault", "loan310/app/ident", "loan310/scoring/evidence", "loan310/web",
 		"loan310/web/session", "loan310/workflows", "loan310/adapters/breaker", "loan310/adapters/httpx", "loan310/adapters/dossier",
-		"loan310/app/clock", "loan310/scoring/pricing", "loan310/app/servicing/loan", "loan310/adapters/tabular", "loan310/app/scorecards", "loan310/app/backtest", "loan310/app/backtest/chart",
+		"loan310/app/clock", "loan310/scoring/pricing", "loan310/app/servicing", "loan310/app/servicing/loan", "loan310/adapters/tabular", "loan310/app/scorecards", "loan310/app/backtest", "loan310/app/backtest/chart",
 	} {
 		write(t, module, strings.TrimPrefix(pkg, "loan310/")+"/stub.go", stub(pkg))
 	}

@@ -76,9 +76,7 @@ func TestStandingTellsWhatAMerchantDidWithItsLoansAsOfAMoment(t *testing.T) {
 		require.Equal(t, int64(100), behaviour(130)[1])
 		payoff, err = s.servicing(140).Payoff(ctx, fourth.ID, 0)
 		require.NoError(t, err)
-		recovered := repayment(fourth.ID, "won", payoff.Amount, 0)
-		recovered.Excess = "" // of repayments only
-		_, err = s.servicing(140).Recover(ctx, recovered)
+		_, err = s.servicing(140).Recover(ctx, moved(fourth.ID, "won", payoff.Amount, 0))
 		require.NoError(t, err)
 		won := behaviour(140)
 		require.Equal(t, [3]int64{1, 1, 1}, [3]int64{won[0], won[3], won[4]}, "what was recovered was not repaid")

@@ -71,7 +71,7 @@ func TestMonthsEndsAreKept(t *testing.T) {
 		require.NoError(t, err)
 		_, _, err = s.servicing(86).DecideChargeOff(ctx, p.ID, true, audit.Actor{Kind: "person", ID: "s-2"})
 		require.NoError(t, err)
-		_, err = s.servicing(87).Recover(ctx, repayment(lost.ID, "back", 30_00, 0))
+		_, err = s.servicing(87).Recover(ctx, moved(lost.ID, "back", 30_00, 0))
 		require.NoError(t, err)
 		_, err = s.Drawdowns().SettleReversed(ctx, gone.ID, gone.ID+":payout", "AC04", later(87)(), entry("drawdown.reversed", "drawdown/"+gone.ID))
 		require.NoError(t, err)
