@@ -7,7 +7,6 @@ import (
 	"gorm.io/gorm"
 
 	"loan310/app/audit"
-	"loan310/app/fault"
 	"loan310/app/money"
 	"loan310/app/servicing/collection"
 	"loan310/app/servicing/loan"
@@ -75,19 +74,10 @@ func (s debits) Cases(ctx context.Context, limit int) ([]collection.Case, error)
 
 // ChangeCase stores a case where it still stands as the caller saw it.
 func (s debits) ChangeCase(ctx context.Context, c collection.Case, from collection.CaseState, entry audit.Entry) error {
-	err := s.db.in(ctx, func(ctx context.Context, tx *gorm.DB) error {
-		changed, err := exec(ctx, tx, `UPDATE debit_cases SET state = ?, owner = ?, outcome = ?, reference = ?, note = ?, proposed_by = ?,
-			proposed_at = ?, closed_by = ?, closed_at = ? WHERE id = ? AND state = ?`,
-			string(c.State), c.Owner, string(c.Outcome), c.Reference, c.Note, c.ProposedBy, at(c.ProposedAt), c.ClosedBy, at(c.ClosedAt), c.ID, string(from))
-		if err != nil {
-			return err
-		}
-		if changed != 1 {
-			return fault.New(fault.Conflict, fault.CodeStale, "the case was changed meanwhile")
-		}
-		return record(ctx, tx, entry)
-	})
-	return failed("changing a case", err)
+	return s.db.changeCase(ctx, "debit_cases", c.ID, string(from), caseChange{
+		State: string(c.State), Owner: c.Owner, Outcome: string(c.Outcome), Reference: c.Reference, Note: c.Note,
+		ProposedBy: c.ProposedBy, ProposedAt: c.ProposedAt, ClosedBy: c.ClosedBy, ClosedAt: c.ClosedAt,
+	}, entry)
 }
 
 type noticeRow struct {

@@ -95,10 +95,25 @@ func (s drawdowns) Cases(ctx context.Context, limit int) ([]drawdown.Case, error
 
 // ChangeCase stores a case where it still stands as the caller saw it.
 func (s drawdowns) ChangeCase(ctx context.Context, c drawdown.Case, from drawdown.CaseState, entry audit.Entry) error {
-	err := s.db.in(ctx, func(ctx context.Context, tx *gorm.DB) error {
-		changed, err := exec(ctx, tx, `UPDATE payout_cases SET state = ?, owner = ?, outcome = ?, reference = ?, note = ?, proposed_by = ?,
+	return s.db.changeCase(ctx, "payout_cases", c.ID, string(from), caseChange{
+		State: string(c.State), Owner: c.Owner, Outcome: string(c.Outcome), Reference: c.Reference, Note: c.Note,
+		ProposedBy: c.ProposedBy, ProposedAt: c.ProposedAt, ClosedBy: c.ClosedBy, ClosedAt: c.ClosedAt,
+	}, entry)
+}
+
+// caseChange is what persons change of a case, of a payout or of a debit.
+type caseChange struct {
+	State, Owner, Outcome, Reference, Note, ProposedBy, ClosedBy string
+	ProposedAt, ClosedAt                                         time.Time
+}
+
+// changeCase stores a case of a table where it is still in the state given;
+// else Conflict with fault.CodeStale.
+func (db *DB) changeCase(ctx context.Context, table, id, from string, c caseChange, entry audit.Entry) error {
+	err := db.in(ctx, func(ctx context.Context, tx *gorm.DB) error {
+		changed, err := exec(ctx, tx, "UPDATE "+table+` SET state = ?, owner = ?, outcome = ?, reference = ?, note = ?, proposed_by = ?,
 			proposed_at = ?, closed_by = ?, closed_at = ? WHERE id = ? AND state = ?`,
-			string(c.State), c.Owner, string(c.Outcome), c.Reference, c.Note, c.ProposedBy, at(c.ProposedAt), c.ClosedBy, at(c.ClosedAt), c.ID, string(from))
+			c.State, c.Owner, c.Outcome, c.Reference, c.Note, c.ProposedBy, at(c.ProposedAt), c.ClosedBy, at(c.ClosedAt), id, from)
 		if err != nil {
 			return err
 		}

@@ -8,10 +8,10 @@ import (
 	"gorm.io/gorm"
 )
 
-// standing is how many reading connections of a SQLite file are kept for
+// keptSnapshots is how many reading connections of a SQLite file are kept for
 // snapshots, statements prepared. database/sql prepares a statement anew for
 // nearly every transaction, which cost decisions more than running it.
-const standing = 3
+const keptSnapshots = 3
 
 // snapshots runs reads that must all see the same state.
 type snapshots struct {
@@ -28,8 +28,8 @@ type snapshot struct {
 
 // newSnapshots takes its connections out of the pool.
 func newSnapshots(ctx context.Context, pool *sql.DB, config *gorm.Config) (*snapshots, error) {
-	s := &snapshots{free: make(chan *snapshot, standing)}
-	for range standing {
+	s := &snapshots{free: make(chan *snapshot, keptSnapshots)}
+	for range keptSnapshots {
 		conn, err := pool.Conn(ctx)
 		if err != nil {
 			return s, err

@@ -120,7 +120,7 @@ func (e *sqliteEngine) connect(ctx context.Context) (err error) {
 	if open <= 0 {
 		open = 4
 	}
-	e.readers.SetMaxOpenConns(open + standing)
+	e.readers.SetMaxOpenConns(open + keptSnapshots)
 	e.readers.SetMaxIdleConns(open)
 	reading := gormConfig(e.config)
 	reading.PrepareStmt = true
